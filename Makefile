@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Builds build/libsleeve.so and build/sleeve.  `make help` lists the targets, V=1 shows the commands.
+# Builds build/libsleeve.so and build/sleeve.  `make help` lists the targets.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -18,7 +18,7 @@ FLAGS := -std=gnu11 -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-sema
 FLAGS += -ffunction-sections -fdata-sections -pthread -Wall -Wextra $(if $(WERROR),-Werror)
 FLAGS += -D_GNU_SOURCE -DSLEEVE_VERSION='"$(VERSION)"' -I. -I$(BUILD)
 FLAGS += -isystem $(WOLFSSL)/include -isystem $(LIBCONFIG)/include -MMD -MP
-LINK := -pthread -Wl,--as-needed -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now
+LINK := -pthread -Wl,--as-needed -Wl,-z,relro -Wl,-z,now
 ifdef SANITIZE
 FLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSLEEVE_SANITIZE='"$(SANITIZE)"'
 LINK += -fsanitize=$(SANITIZE)
@@ -31,13 +31,12 @@ endif
 # what they use.
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 DOORS := $(call objects,$(wildcard shim/entry/*.c shim/life/*.c))
-PARTS := $(call objects,$(wildcard shim/base/*.c shim/registry/*.c shim/session/*.c shim/tls/*.c policy/*.c))
+PARTS := $(call objects,$(wildcard policy/*.c $(patsubst %,shim/%/*.c,registry base tls session)))
 SHIM := $(DOORS) $(filter-out %/registry/reader.o,$(PARTS))
 TOOLS := $(call objects,$(wildcard tools/*.c))
 UNIT := $(call objects,$(wildcard tests/unit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
-# Helper programs of the other test layers: one source file each, nothing of Sleeve inside.
-PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/conformance/*.c tests/programs/*.c tests/bench/*.c))
+BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 MANUALS := $(wildcard tools/*.1 tools/*.7 policy/*.5)
 
 ifneq ($(V),1)
@@ -51,7 +50,7 @@ help:
 	@printf '%s\n' \
 	'make                build/libsleeve.so and build/sleeve' \
 	'make demo           install what is missing, build, show it on redis' \
-	'make check          install what is missing, build, run every test (LAYERS="unit lint" for some)' \
+	'make check          install what is missing, build, run the tests (LAYERS="unit lint")' \
 	'make bench          the figures, side by side (ROUNDS=3 is quicker)' \
 	'make fuzz           every fuzz target for SECONDS=30' \
 	'make asan-check     the tests under AddressSanitizer and UBSan' \
@@ -78,12 +77,12 @@ $(BUILD)/obj/%.o: %.c | $(LIBRARIES)
 
 $(BUILD)/exports.map: shim/calls.def
 	@mkdir -p $(@D)
-	$(call say,GEN,$@)sed -n -e '1i { global:' -e 's/^[A-Z]*CALL(\([A-Za-z0-9_]*\),.*/\t\1;/p' \
-		-e '$$a local: *; };' $< > $@
+	$(call say,GEN,$@)sed -n -e '1i { global:' -e '$$a local: *; };' \
+		-e 's/^[A-Z]*CALL(\([A-Za-z0-9_]*\),.*/\t\1;/p' $< > $@
 
 $(BUILD)/libsleeve.so: $(SHIM) $(BUILD)/exports.map $(LIBRARIES)
-	$(call say,LD,$@)$(CC) $(CFLAGS) -shared -o $@ $(SHIM) -Wl,--start-group $(LIBRARIES) -Wl,--end-group \
-		-Wl,--version-script=$(BUILD)/exports.map -Wl,--exclude-libs,ALL $(SHARED) $(LINK) -lm
+	$(call say,LD,$@)$(CC) $(CFLAGS) -shared -o $@ $(SHIM) $(LIBRARIES) $(SHARED) $(LINK) -lm -Wl,--gc-sections \
+		-Wl,--version-script=$(BUILD)/exports.map -Wl,--exclude-libs,ALL
 
 $(BUILD)/parts.a: $(PARTS)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(PARTS)
@@ -93,7 +92,7 @@ link-with-parts = $(CC) $(CFLAGS) -o $@ $(1) -Wl,--start-group $(BUILD)/parts.a 
 	-Wl,--end-group $(LINK) -lm
 
 $(BUILD)/sleeve: $(TOOLS) $(BUILD)/parts.a $(LIBRARIES)
-	$(call say,LD,$@)$(call link-with-parts,$(TOOLS))
+	$(call say,LD,$@)$(call link-with-parts,$(TOOLS)) -Wl,--gc-sections
 
 $(BUILD)/unit: $(UNIT) $(BUILD)/parts.a $(LIBRARIES)
 	$(call say,LD,$@)$(call link-with-parts,$(UNIT)) -lcriterion
@@ -102,13 +101,12 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/parts.a $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(call link-with-parts,$<) -fsanitize=fuzzer
 
-$(PROGRAMS): $(BUILD)/%: %.c
+$(BENCH): $(BUILD)/%: %.c
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -I. -O2 -g -pthread -MMD -MP -o $@ $<
+	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -O2 -g -pthread -o $@ $<
 
 # ---- tests --------------------------------------------------------------------------------------
 
-built = all $(if $(UNIT),$(BUILD)/unit) $(PROGRAMS)
 again = @$(MAKE) --no-print-directory
 
 check:
@@ -116,10 +114,13 @@ check:
 	$(again) -j$(JOBS) built
 	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) tests/run $(LAYERS)
 
-built: $(built)
+built: all $(if $(UNIT),$(BUILD)/unit)
 
 lint: all
 	@BUILD=$(BUILD) tests/run lint
+
+format:
+	find shim policy tools tests -name '*.[ch]' -exec clang-format -i {} +
 
 asan-check:
 	$(again) check BUILD=build/asan SANITIZE=address,undefined
@@ -129,7 +130,8 @@ tsan-check:
 
 fuzz:
 	@tools/build/packages build fuzz
-	$(again) -j$(JOBS) BUILD=build/clang CC=clang SANITIZE=fuzzer-no-link,address,undefined fuzz-built
+	$(again) -j$(JOBS) fuzz-built BUILD=build/clang CC=clang \
+		SANITIZE=fuzzer-no-link,address,undefined
 	@BUILD=build/clang SECONDS=$(or $(SECONDS),30) tests/run fuzz
 
 fuzz-built: $(FUZZ)
@@ -141,7 +143,7 @@ demo:
 
 bench:
 	@tools/build/packages build bench
-	$(again) -j$(JOBS) built
+	$(again) -j$(JOBS) all $(BENCH)
 	@BUILD=$(BUILD) ROUNDS=$(or $(ROUNDS),5) tests/bench/run
 
 deps:
@@ -162,7 +164,8 @@ install: all
 	$(Q)install -D -m 755 -t $(bin) $(BUILD)/sleeve tools/sleeve-run
 	$(Q)install -D -m 644 policy/example.conf $(etc)/policy.conf.example
 	$(Q)$(foreach m,$(MANUALS),install -D -m 644 $(m) $(call manual,$(m)) && ):
-	$(Q)[ ! -f tools/completion.bash ] || install -D -m 644 tools/completion.bash $(completions)/sleeve
+	$(Q)[ ! -f tools/completion.bash ] || \
+		install -D -m 644 tools/completion.bash $(completions)/sleeve
 
 uninstall:
 	$(Q)rm -f $(lib)/libsleeve.so $(bin)/sleeve $(bin)/sleeve-run $(etc)/policy.conf.example \
@@ -176,7 +179,8 @@ clean:
 distclean:
 	$(Q)rm -rf build
 
-.PHONY: all help check built lint asan-check tsan-check fuzz fuzz-built demo bench deps install uninstall clean distclean
+.PHONY: all help check built lint asan-check tsan-check fuzz fuzz-built demo bench deps format
+.PHONY: install uninstall clean distclean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
