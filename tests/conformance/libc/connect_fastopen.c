@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* TCP fast open: sendto(MSG_FASTOPEN) and TCP_FASTOPEN_CONNECT carry the bytes like any others. */
+#include "../trace.h"
+
+int main(void)
+{
+	char buffer[32];
+
+	watchdog_start();
+	int l = listen_on(AF_INET, 8);
+	union address a = address_of(l);
+
+	step("MSG_FASTOPEN");
+	int c = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	T(sendto(c, "early", 5, MSG_FASTOPEN, &a.any, address_size(&a)));
+	int s = (int)MUST(accept(l, NULL, NULL));
+	T(read_beside(s, c, buffer, 5));
+	say_sum("s got", buffer, 5);
+	T(write(s, "late", 4));
+	T(read_beside(c, s, buffer, 4));
+	say_sum("c got", buffer, 4);
+	close(c);
+	close(s);
+
+	step("TCP_FASTOPEN_CONNECT");
+	c = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	T(setsockopt(c, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &(int){1}, sizeof(int)));
+	T(connect(c, &a.any, address_size(&a)));
+	T(write(c, "early", 5));
+	s = (int)MUST(accept(l, NULL, NULL));
+	T(read_beside(s, c, buffer, 5));
+	say_sum("s got", buffer, 5);
+	T(write(s, "late", 4));
+	T(read_beside(c, s, buffer, 4));
+	say_sum("c got", buffer, 4);
+	return 0;
+}
