@@ -21,6 +21,7 @@ BUILD=${BUILD:-$root/build}
 case $BUILD in /*) ;; *) BUILD=$root/$BUILD ;; esac
 MODE=${MODE:-tls}
 export LC_ALL=C
+exec </dev/null
 unset LD_PRELOAD SLEEVE_POLICY SLEEVE_RUNDIR SLEEVE_LOG SLEEVE_SERVICE
 
 # A script that hangs is a failure like any other, and still cleans up.
@@ -138,7 +139,7 @@ spawn()
 {
 	local out=$tmp/$1.out
 	shift
-	setsid "$@" >>"$out" 2>&1 &
+	setsid "$@" <&0 >>"$out" 2>&1 &
 	spawned=$!
 	pids+=("$spawned")
 }
