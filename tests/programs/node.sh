@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Node's net and http: libuv's event loop, which closes every socket through syscall(2).
+. "$(dirname "$0")/lib.sh"
+begin node node
+here=$root/tests/programs
+
+server() # PORT
+{
+	spawn server "${as_server[@]}" node "$here/node.js" "$kind" serve "$1"
+	server=$spawned
+	await_listen "$1"
+}
+
+client() # PORT TEXT
+{
+	"${as_client[@]}" node "$here/node.js" "$kind" localhost "$1" say "$2"
+}
+
+# An http connection without a request would be idle; a keep-alive agent holds it after one.
+hold() # PORT
+{
+	rm -f "$tmp/held.out"
+	spawn held "${as_client[@]}" node "$here/node.js" "$kind" localhost "$1" hold
+	await "the client to be answered" grep -qs held "$tmp/held.out"
+}
+
+for kind in net http; do
+	name=node-$kind
+	trial
+	step "32 MiB there and back at once"
+	fresh_port
+	server_as server
+	client_as client
+	server "$port"
+	"${as_client[@]}" node "$here/node.js" "$kind" 127.0.0.1 "$port" bulk 32 >>"$tmp/client.out" 2>&1 ||
+		fail "the bytes did not come back"
+	answers "$port" and-again
+	stop_all
+done
+
+finish
