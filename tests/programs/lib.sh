@@ -196,6 +196,11 @@ alive()
 	kill -0 "$1" 2>/dev/null
 }
 
+ended() # PID
+{
+	! alive "$1"
+}
+
 # Asks the kernel, because a probe that connects would be a peer to a sleeved server.
 listening() # PORT
 {
@@ -423,6 +428,14 @@ openssl_server() # LISTEN TARGET
 	await_listen "$1"
 }
 
+# The same for clients that need several connections at once, with OpenSSL inside socat.
+socat_server() # LISTEN TARGET
+{
+	spawn socat-server socat "OPENSSL-LISTEN:$1,bind=127.0.0.1,reuseaddr,fork,verify=1,openssl-min-proto-version=TLS1.3,cert=$tmp/pki/server.crt,key=$tmp/pki/server.key,cafile=$tmp/pki/ca.crt" \
+		"TCP:127.0.0.1:$2"
+	await_listen "$1"
+}
+
 # ---- the common questions -----------------------------------------------------------------
 
 answers() # PORT TEXT
@@ -492,7 +505,7 @@ trial_foreign_client()
 	server "$port"
 	if [ "$MODE" = bare ]; then
 		fresh_port
-		openssl_server "$port" "$target"
+		"${foreign_server:-openssl_server}" "$port" "$target"
 		target=$port
 	fi
 	fresh_port
@@ -504,13 +517,13 @@ trial_foreign_client()
 
 trial_foreign_server()
 {
-	step "the client against openssl s_server"
+	step "the client against ${foreign_server:-openssl s_server}"
 	fresh_port
 	local target=$port
 	server_as bare
 	server "$port"
 	fresh_port
-	openssl_server "$port" "$target"
+	"${foreign_server:-openssl_server}" "$port" "$target"
 	client_as client
 	if [ "$MODE" = bare ]; then
 		target=$port
