@@ -24,6 +24,7 @@
 
 struct registry_settings {
 	const char *rundir;      /* SLEEVE_RUNDIR or NULL for the default search (sleeve(7)) */
+	const char *xdg_runtime_dir; /* XDG_RUNTIME_DIR or NULL */
 	const char *program;     /* real path of the executable */
 	const char *service;     /* or NULL */
 	int lowest_fd;           /* own descriptors are moved at or above this number, O_CLOEXEC */
@@ -48,7 +49,8 @@ struct registry_birth {
 	int fd;                                /* its number at birth, for people */
 };
 
-/* Takes a slot: a free one, else the one closed longest ago.  Never NULL. */
+/* Takes a slot: a free one while few are closed (REGISTRY_HISTORY), else about the one closed
+ * longest ago, so that churn does not fill memory.  Never NULL. */
 struct registry_slot *registry_add(const struct registry_birth *birth);
 
 void registry_local(struct registry_slot *slot, const struct sockaddr *local); /* when known later */
