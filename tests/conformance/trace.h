@@ -229,9 +229,13 @@ HELPER void say_sum(const char *what, const void *data, size_t size)
 	    (unsigned long long)sum_add(SUM, data, size));
 }
 
-/* Reads until `size` bytes are there or the stream ends; waits as a real program would. */
+/*
+ * Reads until `size` bytes are there or the stream ends; waits as a real program would.  This and
+ * the next keep errno unless they fail.
+ */
 HELPER ssize_t read_exact(int fd, void *to, size_t size)
 {
+	int error = errno;
 	size_t done = 0;
 	while (done < size) {
 		ssize_t n = read(fd, (char *)to + done, size - done);
@@ -244,11 +248,13 @@ HELPER ssize_t read_exact(int fd, void *to, size_t size)
 		else if (errno != EINTR)
 			return -1;
 	}
+	errno = error;
 	return (ssize_t)done;
 }
 
 HELPER ssize_t write_all(int fd, const void *from, size_t size)
 {
+	int error = errno;
 	size_t done = 0;
 	while (done < size) {
 		ssize_t n = write(fd, (const char *)from + done, size - done);
@@ -259,6 +265,7 @@ HELPER ssize_t write_all(int fd, const void *from, size_t size)
 		else if (errno != EINTR)
 			return -1;
 	}
+	errno = error;
 	return (ssize_t)done;
 }
 
@@ -423,6 +430,7 @@ HELPER void settle(int a, int b)
  */
 HELPER ssize_t read_beside(int fd, int other, void *to, size_t size)
 {
+	int error = errno;
 	size_t done = 0;
 	char byte;
 	while (done < size) {
@@ -438,6 +446,7 @@ HELPER ssize_t read_beside(int fd, int other, void *to, size_t size)
 		else if (errno != EAGAIN && errno != EINTR)
 			return -1;
 	}
+	errno = error;
 	return (ssize_t)done;
 }
 
