@@ -32,13 +32,13 @@ enum policy_severity { POLICY_WARNING, POLICY_ERROR };
 
 struct policy_finding {
 	enum policy_severity severity;
-	const char *file;   /* as named by the user or an @include */
+	const char *file;   /* as named by the user or an @include; freed with text */
 	int line;           /* 1-based; 0 where the whole file is meant */
 	char *text;         /* "what is wrong; what would be right", no newline, no secret */
 };
 
 struct policy_findings {
-	struct policy_finding *list; /* in file order */
+	struct policy_finding *list; /* in file order; at most 1000 */
 	size_t count, errors;
 };
 
@@ -58,6 +58,7 @@ struct policy_identity {
 	bool unsafe_key_permissions;
 	const char *file;                      /* where it is written, for messages */
 	int line, certificate_line, key_line, trust_line;
+	int unsafe_line;                       /* of unsafe_key_permissions; 0: not used */
 	unsigned index;                        /* position in policy->identities */
 };
 
@@ -78,7 +79,7 @@ struct policy_rule {
 	enum policy_mode mode;
 	const struct policy_identity *identity; /* NULL only for plaintext and deny */
 	enum policy_profile profile;
-	enum policy_clients clients;
+	enum policy_clients clients;           /* REQUIRED wherever peers are named */
 	enum policy_truncated truncated;
 	unsigned handshake_timeout_ms;
 	const char *server_name;               /* NULL: the name the program resolved */
@@ -86,6 +87,7 @@ struct policy_rule {
 	size_t peer_count;
 	bool verified_connect;
 	bool unsafe_skip_verification;
+	int unsafe_line;                       /* of the unsafe_* key; 0: none used */
 	const struct policy_match *match;      /* private to policy/match.c */
 };
 
@@ -96,7 +98,10 @@ struct policy {
 	const struct policy_rule *rules;
 	size_t rule_count;
 	enum policy_mode unmatched;            /* POLICY_PLAINTEXT or POLICY_DENY */
-	const void *storage;                   /* private to policy/parse.c */
+	int unmatched_line;                    /* of defaults.unmatched; 0: not set */
+	const struct policy_source *files;     /* every file read, the policy first; for the watch */
+	size_t file_count;
+	void *storage;                         /* private to policy/parse.c */
 };
 
 /*
