@@ -148,13 +148,25 @@ end_group() # PID
 {
 	local tries=0
 	kill -TERM -- "-$1" 2>/dev/null || kill -TERM "$1" 2>/dev/null
-	while kill -0 -- "-$1" 2>/dev/null; do
+	while group_lives "$1"; do
 		tries=$((tries + 1))
 		[ "$tries" -eq 150 ] && kill -KILL -- "-$1" 2>/dev/null
 		[ "$tries" -gt 200 ] && break
 		pause
 	done
 	wait "$1" 2>/dev/null
+}
+
+# Does a process of the group run?  Orphans that nobody has reaped yet do not count.
+group_lives() # GROUP
+{
+	local stat line
+	kill -0 -- "-$1" 2>/dev/null || return
+	for stat in /proc/[0-9]*/stat; do
+		{ read -r line <"$stat"; } 2>/dev/null || continue
+		[[ ${line##*) } =~ ^[^ZX]\ [0-9]+\ $1\  ]] && return
+	done
+	return 1
 }
 
 stop() # PID
