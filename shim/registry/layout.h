@@ -78,6 +78,8 @@ enum registry_life { REGISTRY_FREE, REGISTRY_LIVE, REGISTRY_CLOSED, REGISTRY_TAK
 /* How long, in seconds, the file of a dead family is kept for its refused connections. */
 #define REGISTRY_KEEP 600
 
+typedef uint64_t __attribute__((may_alias)) registry_word;
+
 struct registry_header {
 	char magic[8];             /* REGISTRY_MAGIC without its NUL; written last */
 	uint32_t version;
