@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a call on a descriptor that is not sleeved costs: nanoseconds, one line a call. */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +42,29 @@ static void call_poll(void)
 		err(1, "poll");
 }
 
+/* A TCP connection that no rule names, with nothing to read. */
+static int plain;
+
+static void call_recv(void)
+{
+	char byte;
+	if (recv(plain, &byte, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+		err(1, "recv");
+}
+
+static void connect_plain(void)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(here);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&here, length) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&here, &length))
+		err(1, "listen");
+	plain = socket(AF_INET, SOCK_STREAM, 0);
+	if (connect(plain, (struct sockaddr *)&here, length))
+		err(1, "connect");
+}
+
 /* The quickest of many chunks: whatever else the machine does only ever adds. */
 static double measure(void (*call)(void))
 {
@@ -63,5 +88,7 @@ int main(void)
 	printf("read %.2f\n", measure(call_read));
 	printf("write %.2f\n", measure(call_write));
 	printf("poll %.2f\n", measure(call_poll));
+	connect_plain();
+	printf("recv %.2f\n", measure(call_recv));
 	return 0;
 }
