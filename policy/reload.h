@@ -15,7 +15,10 @@
  */
 struct policy_watch;
 
-/* Takes note of `path` and, if p is not NULL, of its identity files.  Directory descriptors are
+/* Takes note of `path`, of the files it includes and, if p is not NULL, of its identity files.
+ * What p was read from counts as it was when it was read, so nothing that happened since is missed.
+ * Where a reload fails because of an identity, a watch made of the new snapshot sees the missing
+ * file arrive; the old watch would not know of it.  Directory descriptors are
  * opened O_PATH|O_CLOEXEC and moved at or above `lowest_fd`.  NULL when memory is out. */
 struct policy_watch *policy_watch_new(const char *path, const struct policy *p, int lowest_fd);
 void policy_watch_free(struct policy_watch *w);
@@ -25,7 +28,7 @@ void policy_watch_free(struct policy_watch *w);
 bool policy_watch_changed(struct policy_watch *w);
 
 /* Descriptor through which `path` (the policy or an identity file it was told of) can be opened
- * now, O_RDONLY|O_CLOEXEC; -1 with errno. */
+ * now, O_RDONLY|O_CLOEXEC|O_NONBLOCK; -1 with errno. */
 int policy_watch_open(struct policy_watch *w, const char *path);
 
 /* Directory descriptor of the policy's own folder, for policy_load(); -1 if it could not be opened. */
