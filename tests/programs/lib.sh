@@ -249,20 +249,21 @@ fresh_port()
 
 # ---- who plays whom -----------------------------------------------------------------------
 
-# For each identity one policy as server and one as client of the port.
+# For each identity one policy as server and one as client of the port.  rule_extra holds further
+# keys for the rules.
 policies() # PORT
 {
 	local who
 	for who in server impostor misnamed; do
 		pki_policy "$tmp/pki/$1-$who.conf" "$who" <<-EOT
 			{ name = "$name in"; on = "accept"; from = ["127.0.0.0/8", "::1"]; ports = [$1];
-			  mode = "strict"; peer = ["uri:spiffe://test/client"]; }
+			  mode = "strict"; peer = ["uri:spiffe://test/client"]; ${rule_extra:-} }
 		EOT
 	done
 	for who in client stranger; do
 		pki_policy "$tmp/pki/$1-$who.conf" "$who" <<-EOT
 			{ name = "$name out"; on = "connect"; to = ["127.0.0.0/8", "::1"]; ports = [$1];
-			  mode = "strict"; }
+			  mode = "strict"; ${rule_extra:-} }
 		EOT
 	done
 }
