@@ -509,6 +509,17 @@ trial_sleeved()
 	stop_all
 }
 
+# answers_over_tls PORT TEXT TLS-PORT: the same, while the wire of the other port shows TLS only.
+answers_over_tls()
+{
+	eavesdrop "$3"
+	answers "$1" "$2"
+	overheard
+	wire_hides "$2"
+	wire_is_tls13
+	stop_all
+}
+
 trial_foreign_client()
 {
 	step "the server against openssl s_client"
@@ -524,8 +535,7 @@ trial_foreign_client()
 	fresh_port
 	openssl_client "$port" "$target"
 	client_as bare
-	answers "$port" "$marker"
-	stop_all
+	answers_over_tls "$port" "$marker" "$target"
 }
 
 trial_foreign_server()
@@ -538,13 +548,12 @@ trial_foreign_server()
 	fresh_port
 	"${foreign_server:-openssl_server}" "$port" "$target"
 	client_as client
+	target=$port
 	if [ "$MODE" = bare ]; then
-		target=$port
 		fresh_port
 		openssl_client "$port" "$target"
 	fi
-	answers "$port" "$marker"
-	stop_all
+	answers_over_tls "$port" "$marker" "$target"
 }
 
 # trial_refused WHO IDENTITY SIDE REASON: WHO plays IDENTITY, SIDE refuses it for REASON.
