@@ -45,6 +45,7 @@ say = @printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2));
 endif
 
 all: $(BUILD)/libsleeve.so $(BUILD)/sleeve
+	@:
 
 help:
 	@printf '%s\n' \
@@ -68,6 +69,9 @@ $(WOLFSSL)/lib/libwolfssl.a:
 
 $(LIBCONFIG)/lib/libconfig.a:
 	@DEPS=$(DEPS) tools/build/libconfig
+
+libraries: $(LIBRARIES)
+	@:
 
 # ---- what is built ------------------------------------------------------------------------------
 
@@ -115,6 +119,7 @@ check:
 	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) tests/run $(LAYERS)
 
 built: all $(if $(UNIT),$(BUILD)/unit)
+	@:
 
 lint: all
 	@BUILD=$(BUILD) tests/run lint
@@ -148,7 +153,7 @@ bench:
 
 deps:
 	@tools/build/packages build check demo bench
-	$(again) $(LIBRARIES)
+	$(again) libraries
 
 # ---- installation -------------------------------------------------------------------------------
 
@@ -179,8 +184,8 @@ clean:
 distclean:
 	$(Q)rm -rf build
 
-.PHONY: all help check built lint asan-check tsan-check fuzz fuzz-built demo bench deps format
-.PHONY: install uninstall clean distclean
+.PHONY: all help libraries check built lint asan-check tsan-check fuzz fuzz-built demo bench
+.PHONY: deps format install uninstall clean distclean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
