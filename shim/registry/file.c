@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 /*
- * This runs inside the host program: close, fcntl and read are our own doors there, so they are
- * reached through the table of real calls, and pseudo files are read by pread(2), which has no door.
+ * This runs inside the host program: close and fcntl are our own doors there, so they are reached
+ * through the table of real calls, and pseudo files are read by pread(2), which has no door.
  */
 
 #define PAGE 4096
@@ -71,7 +71,8 @@ static bool trusted(int dir, enum trust trust)
 		return false;
 	bool ours = st.st_uid == user;
 	bool right = trust == ANYBODY || (trust == OURS_OR_ROOT && (ours || !st.st_uid)) ||
-	             (trust == OURS && ours) || (trust == OURS_ALONE && ours && !(st.st_mode & 077));
+	             (trust == OURS && ours) ||
+	             (trust == OURS_ALONE && ours && !(st.st_mode & 077));
 	if (!right)
 		errno = EPERM;
 	return right;
@@ -105,25 +106,27 @@ static int list_places(const struct registry_settings *settings, struct place pl
 	int count = 0;
 
 	if (settings->rundir && *settings->rundir) {
-		places[0] = (struct place){.mode = 0700, .trust = ANYBODY};
+		places[0] = (struct place){ .mode = 0700, .trust = ANYBODY };
 		snprintf(places[0].path, sizeof places[0].path, "%s", settings->rundir);
 		return 1;
 	}
-	places[count] = (struct place){.mode = 01777, .trust = OURS_OR_ROOT};
+	places[count] = (struct place){ .mode = 01777, .trust = OURS_OR_ROOT };
 	snprintf(places[count++].path, sizeof places[0].path, "/run/sleeve");
 	if (settings->xdg_runtime_dir && *settings->xdg_runtime_dir == '/') {
-		places[count] = (struct place){.mode = 0700, .trust = OURS};
+		places[count] = (struct place){ .mode = 0700, .trust = OURS };
 		snprintf(places[count++].path, sizeof places[0].path, "%s/sleeve",
 		         settings->xdg_runtime_dir);
 	}
-	places[count] = (struct place){.mode = 0700, .trust = OURS_ALONE};
-	snprintf(places[count++].path, sizeof places[0].path, "/tmp/sleeve-%u", (unsigned)geteuid());
+	places[count] = (struct place){ .mode = 0700, .trust = OURS_ALONE };
+	snprintf(places[count++].path, sizeof places[0].path, "/tmp/sleeve-%u",
+	         (unsigned)geteuid());
 	return count;
 }
 
 /* ---- files of the dead -------------------------------------------------------------------- */
 
-#define SWEEP_AT_MOST 64 /* files looked at when a file is made */
+#define SWEEP_FILES 16   /* looked at when a file is made */
+#define SWEEP_SLOTS 8192 /* looked at in each */
 
 static bool sweep_name(int dir, const char *name, const char *boot_id)
 {
@@ -131,7 +134,7 @@ static bool sweep_name(int dir, const char *name, const char *boot_id)
 
 	if (fd < 0)
 		return false;
-	bool swept = registry_sweep(dir, name, fd, boot_id, SWEEP_AT_MOST);
+	bool swept = registry_sweep(dir, name, fd, boot_id, SWEEP_SLOTS);
 	real.close(fd);
 	return swept;
 }
@@ -170,8 +173,8 @@ static void sweep_some(int dir, const char *boot_id)
 		return;
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	unsigned first = files > SWEEP_AT_MOST ? (unsigned)now.tv_nsec / 1000 % files : 0;
-	sweep_range(dir, first, first + SWEEP_AT_MOST, boot_id);
+	unsigned first = files > SWEEP_FILES ? (unsigned)now.tv_nsec / 1000 % files : 0;
+	sweep_range(dir, first, first + SWEEP_FILES, boot_id);
 }
 
 /* ---- the file ----------------------------------------------------------------------------- */
@@ -188,10 +191,12 @@ static int open_new(int dir, char *stem, size_t size, const char *boot_id)
 		if (!n)
 			snprintf(stem, size, "%d", (int)getpid());
 		else
-			snprintf(stem, size, "%d.%u", (int)getpid(), n < 16 ? n : (unsigned)now.tv_nsec);
+			snprintf(stem, size, "%d.%u", (int)getpid(),
+			         n < 16 ? n : (unsigned)now.tv_nsec);
 		snprintf(name, sizeof name, "%s" REGISTRY_SUFFIX, stem);
 		sweep_name(dir, name, boot_id);
-		int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		int fd =
+			openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (fd >= 0 || errno != EEXIST)
 			return fd;
 	}
@@ -216,9 +221,10 @@ static bool map(struct registry_file *file)
 
 	/* Going over the limit would raise SIGXFSZ. */
 	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY) {
-		rlim_t room = limit.rlim_cur < REGISTRY_SLOTS_OFFSET ?
-		                      0 :
-		                      (limit.rlim_cur - REGISTRY_SLOTS_OFFSET) / sizeof *file->slots;
+		rlim_t room =
+			limit.rlim_cur < REGISTRY_SLOTS_OFFSET
+				? 0
+				: (limit.rlim_cur - REGISTRY_SLOTS_OFFSET) / sizeof *file->slots;
 		slots = room < slots ? room : slots;
 	}
 	size_t size = REGISTRY_SLOTS_OFFSET + (size_t)slots * sizeof *file->slots;
@@ -244,6 +250,7 @@ static void fill_header(struct registry_file *file, const struct registry_settin
 {
 	struct registry_header *header = file->header;
 	struct timespec now;
+	struct stat st;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	header->version = REGISTRY_VERSION;
@@ -253,10 +260,13 @@ static void fill_header(struct registry_file *file, const struct registry_settin
 	header->pid = (uint32_t)getpid();
 	header->uid = geteuid();
 	header->start_ticks = start_ticks();
+	header->pid_namespace = stat("/proc/self/ns/pid", &st) ? 0 : st.st_ino;
 	header->created = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 	snprintf(header->boot_id, sizeof header->boot_id, "%s", boot_id);
-	snprintf(header->service, sizeof header->service, "%s", settings->service ? settings->service : "");
-	snprintf(header->program, sizeof header->program, "%s", settings->program ? settings->program : "");
+	snprintf(header->service, sizeof header->service, "%s",
+	         settings->service ? settings->service : "");
+	snprintf(header->program, sizeof header->program, "%s",
+	         settings->program ? settings->program : "");
 	/* Last, and in one store: without it the file is none. */
 	uint64_t magic;
 	memcpy(&magic, REGISTRY_MAGIC, sizeof magic);
@@ -329,7 +339,7 @@ bool registry_file_reserve(const struct registry_file *file, size_t offset, size
 	size_t first = offset & ~(size_t)(PAGE - 1);
 	size_t last = (offset + length + PAGE - 1) & ~(size_t)(PAGE - 1);
 
-	/* A program may have closed the number behind our back and opened a file of its own there. */
+	/* A program may have closed the number behind our back and opened a file of its own. */
 	if (fstat(file->fd, &st) || st.st_dev != file->device || st.st_ino != file->inode)
 		return false;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);

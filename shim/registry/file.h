@@ -15,10 +15,10 @@ struct registry_file {
 	struct registry_counter *counters;
 	struct registry_slot *slots;
 	uint32_t slot_count;
-	int fd;           /* holds the flock; at or above settings->lowest_fd where possible */
-	dev_t device;     /* what fd showed when the file was made */
+	int fd;       /* holds the flock; at or above settings->lowest_fd where possible */
+	dev_t device; /* what fd showed when the file was made */
 	ino_t inode;
-	char stem[24];    /* the file's name without its suffix; the first part of every id */
+	char stem[24]; /* the file's name without its suffix; the first part of every id */
 };
 
 /*

@@ -25,7 +25,7 @@ static struct {
 } registry;
 
 /* What everyone gets where there is no file or no room in it.  Nobody reads it. */
-static struct registry_slot dummy = {.live = REGISTRY_LIVE, .id = "-"};
+static struct registry_slot dummy = { .live = REGISTRY_LIVE, .id = "-" };
 
 static int64_t now(void)
 {
@@ -69,9 +69,8 @@ static bool ready(void)
 {
 	enum stage stage = __atomic_load_n(&registry.stage, __ATOMIC_ACQUIRE);
 
-	if (stage == UNMADE &&
-	    __atomic_compare_exchange_n(&registry.stage, &stage, MAKING, false, __ATOMIC_ACQUIRE,
-	                                __ATOMIC_ACQUIRE)) {
+	if (stage == UNMADE && __atomic_compare_exchange_n(&registry.stage, &stage, MAKING, false,
+	                                                   __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
 		make();
 		stage = __atomic_load_n(&registry.stage, __ATOMIC_ACQUIRE);
 	}
@@ -311,7 +310,7 @@ static struct registry_slot *take_any(void)
 
 static struct registry_end end_of(const struct sockaddr *sa)
 {
-	struct registry_end end = {0};
+	struct registry_end end = { 0 };
 
 	if (sa && sa->sa_family == AF_INET) {
 		const struct sockaddr_in *in = (const void *)sa;
@@ -344,8 +343,7 @@ static void fill(struct registry_slot *slot, const struct registry_birth *birth)
 		.verdict = (uint8_t)birth->verdict,
 		.engine = (uint8_t)birth->engine,
 	};
-	uint64_t serial =
-		__atomic_add_fetch(&registry.file.header->serial, 1, __ATOMIC_RELAXED);
+	uint64_t serial = __atomic_add_fetch(&registry.file.header->serial, 1, __ATOMIC_RELAXED);
 	size_t covered = offsetof(struct registry_slot, opened);
 
 	snprintf(draft.id, sizeof draft.id, "%s-%llu", registry.file.stem,

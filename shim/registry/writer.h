@@ -23,11 +23,11 @@
  */
 
 struct registry_settings {
-	const char *rundir;      /* SLEEVE_RUNDIR or NULL for the default search (sleeve(7)) */
+	const char *rundir;          /* SLEEVE_RUNDIR or NULL for the default search (sleeve(7)) */
 	const char *xdg_runtime_dir; /* XDG_RUNTIME_DIR or NULL */
-	const char *program;     /* real path of the executable */
-	const char *service;     /* or NULL */
-	int lowest_fd;           /* own descriptors are moved at or above this number, O_CLOEXEC */
+	const char *program;         /* real path of the executable */
+	const char *service;         /* or NULL */
+	int lowest_fd; /* own descriptors are moved at or above this number, O_CLOEXEC */
 	void (*complain)(const char *message); /* one line, no newline */
 };
 
@@ -53,23 +53,26 @@ struct registry_birth {
  * longest ago, so that churn does not fill memory.  Never NULL. */
 struct registry_slot *registry_add(const struct registry_birth *birth);
 
-void registry_local(struct registry_slot *slot, const struct sockaddr *local); /* when known later */
-void registry_verdict(struct registry_slot *slot, enum registry_verdict verdict, enum registry_reason reason);
+void registry_local(struct registry_slot *slot,
+                    const struct sockaddr *local); /* when known later */
+void registry_verdict(struct registry_slot *slot, enum registry_verdict verdict,
+                      enum registry_reason reason);
 void registry_state(struct registry_slot *slot, const char *state); /* the session state's name */
 
 struct registry_tls {
-	const char *tls;     /* "TLSv1.3" */
-	const char *cipher;  /* "TLS_AES_128_GCM_SHA256" */
-	const char *group;   /* "X25519MLKEM768" */
+	const char *tls;    /* "TLSv1.3" */
+	const char *cipher; /* "TLS_AES_128_GCM_SHA256" */
+	const char *group;  /* "X25519MLKEM768" */
 	bool resumed;
-	const char *peer;    /* verified names, comma separated: "dns:a,uri:spiffe://x/y"; "" if none */
-	int64_t peer_expires;/* UNIX seconds; 0 unknown */
+	const char
+		*peer; /* verified names, comma separated: "dns:a,uri:spiffe://x/y"; "" if none */
+	int64_t peer_expires; /* UNIX seconds; 0 unknown */
 };
 void registry_tls(struct registry_slot *slot, const struct registry_tls *facts);
 
 /* Hot path: plain relaxed atomic adds, no sequence. */
-static inline void registry_count(struct registry_slot *slot, uint64_t in, uint64_t out, uint64_t wire_in,
-                                  uint64_t wire_out)
+static inline void registry_count(struct registry_slot *slot, uint64_t in, uint64_t out,
+                                  uint64_t wire_in, uint64_t wire_out)
 {
 	if (in)
 		__atomic_fetch_add(&slot->bytes_in, in, __ATOMIC_RELAXED);
