@@ -124,9 +124,6 @@ built: all $(if $(UNIT),$(BUILD)/unit)
 lint: all
 	@BUILD=$(BUILD) tests/run lint
 
-format:
-	find shim policy tools tests -name '*.[ch]' -exec clang-format -i {} +
-
 asan-check:
 	$(again) check BUILD=build/asan SANITIZE=address,undefined
 
@@ -185,7 +182,7 @@ distclean:
 	$(Q)rm -rf build
 
 .PHONY: all help libraries check built lint asan-check tsan-check fuzz fuzz-built demo bench
-.PHONY: deps format install uninstall clean distclean
+.PHONY: deps install uninstall clean distclean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
