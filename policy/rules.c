@@ -11,6 +11,7 @@
 struct draft {
 	struct policy_rule *rule;
 	struct policy_match *match;
+	bool mode_known; /* so that a bad mode is one mistake and not three */
 };
 
 static struct policy_rule *rule_of(void *target)
@@ -91,19 +92,19 @@ static void read_services(struct load *l, const struct value *v, void *target)
 
 static void read_mode(struct load *l, const struct value *v, void *target)
 {
-	static const char *const words[] = { "strict", "plaintext", "deny", "permissive" };
-	static const enum policy_mode modes[] = { POLICY_STRICT, POLICY_PLAINTEXT, POLICY_DENY,
-		                                  POLICY_PERMISSIVE };
+	static const char *const words[] = { "strict", "plaintext", "deny" };
+	static const enum policy_mode modes[] = { POLICY_STRICT, POLICY_PLAINTEXT, POLICY_DENY };
 	/* Not one of the words offered, for it is not there yet. */
 	const char *text = value_is_text(v) ? value_text(l, v) : NULL;
 	if (text && !strcmp(text, "permissive")) {
 		value_error(l, v, "mode \"permissive\" is not supported yet; use \"strict\" or \"plaintext\"");
-		rule_of(target)->mode = POLICY_PERMISSIVE;
 		return;
 	}
-	int word = keys_read_word(l, v, words, COUNT(words) - 1);
-	if (word >= 0)
-		rule_of(target)->mode = modes[word];
+	int word = keys_read_word(l, v, words, COUNT(words));
+	if (word < 0)
+		return;
+	rule_of(target)->mode = modes[word];
+	((struct draft *)target)->mode_known = true;
 }
 
 static void read_peer(struct load *l, const struct value *v, void *target)
@@ -230,14 +231,11 @@ static const struct key rule_keys[] = {
 
 /* ---- the rule as a whole ------------------------------------------------------------------ */
 
-static bool uses_tls(const struct policy_rule *rule)
+static void check_keys(struct load *l, const struct value *v, const struct draft *draft)
 {
-	return rule->mode == POLICY_STRICT || rule->mode == POLICY_PERMISSIVE;
-}
-
-static void check_sides(struct load *l, const struct value *v, const struct policy_rule *rule)
-{
+	const struct policy_rule *rule = draft->rule;
 	bool connect = rule->side == POLICY_CONNECT;
+	bool idle = draft->mode_known && rule->mode != POLICY_STRICT;
 	for (size_t i = 0; i < COUNT(rule_keys); i++) {
 		const struct key *key = &rule_keys[i];
 		const struct value *member = value_member(v, key->name);
@@ -247,8 +245,8 @@ static void check_sides(struct load *l, const struct value *v, const struct poli
 			value_error(l, member, "%s is for rules on \"%s\" only; %s", key->name,
 			            connect ? "accept" : "connect",
 			            !strcmp(key->name, "from") ? "write `to`" :
-			            !strcmp(key->name, "to") ? "write `from`" : "remove it here");
-		else if ((key->only & ONLY_TLS) && value_member(v, "mode") && !uses_tls(rule))
+			            !strcmp(key->name, "to") ? "write `from`" : "remove it");
+		else if ((key->only & ONLY_TLS) && idle)
 			value_warning(l, member, "%s has no effect where mode is \"%s\"", key->name,
 			              policy_mode_name(rule->mode));
 	}
@@ -267,8 +265,9 @@ static void check_peers(struct load *l, const struct value *v, struct policy_rul
 }
 
 static void check_rule(struct load *l, const struct value *v, const struct policy_rule *list,
-                       struct policy_rule *rule)
+                       const struct draft *draft)
 {
+	struct policy_rule *rule = draft->rule;
 	if (!value_member(v, "name"))
 		value_error(l, v, "this rule has no name; sessions and log tell of it by its name");
 	if (!value_member(v, "on"))
@@ -279,11 +278,11 @@ static void check_rule(struct load *l, const struct value *v, const struct polic
 		if (other->name && !strcmp(other->name, rule->name))
 			value_error(l, value_member(v, "name"), "rule \"%s\" is there already, in line %d; "
 			            "names must differ", rule->name, other->line);
-	check_sides(l, v, rule);
+	check_keys(l, v, draft);
 	check_peers(l, v, rule);
-	if (!uses_tls(rule))
+	if (rule->mode != POLICY_STRICT)
 		rule->identity = NULL;
-	else if (!rule->identity && !value_member(v, "identity") && value_member(v, "mode"))
+	else if (draft->mode_known && !rule->identity && !value_member(v, "identity"))
 		value_error(l, v, "this rule has no identity; add identity here or in defaults");
 }
 
@@ -301,9 +300,9 @@ static void read_rule(struct load *l, const struct value *v, struct policy_rule 
 	rule->line = where.line;
 	rule->index = (unsigned)i;
 	rule->match = match;
-	struct draft draft = { rule, match };
+	struct draft draft = { .rule = rule, .match = match };
 	keys_read_group(l, v, "a rule", rule_keys, COUNT(rule_keys), &draft);
-	check_rule(l, v, list, rule);
+	check_rule(l, v, list, &draft);
 }
 
 void rules_read(struct load *l, const struct value *v)

@@ -63,11 +63,19 @@ static bool release_lines(struct scan *s)
 
 /*
  * libconfig gives a string in a list the line of the token behind it.  So a bracket, comma or
- * semicolon behind a string goes out before the line ends between the two.
+ * semicolon behind a string goes out before the line ends between the two.  And before 1.7 it
+ * takes no comma at the end of a list, so a comma waits until it is known what follows.
  */
 static bool scan_put(struct scan *s, char c)
 {
-	if (!(s->after_string && strchr(",;)", c)) && !release_lines(s))
+	if (s->comma && c != ')' && !write_byte(s, ','))
+		return false;
+	s->comma = c == ',';
+	if (c == ',') {
+		s->last = c;
+		return true;
+	}
+	if (!(s->after_string && strchr(";)", c)) && !release_lines(s))
 		return false;
 	s->after_string = false;
 	s->last = c;
@@ -279,5 +287,5 @@ bool scan_end(struct scan *s)
 		s->line = open.line;
 		return scan_error(s, "this '%c' is never closed", open.open);
 	}
-	return s->source->text || write_byte(s, ' ');
+	return scan_put(s, ' ');
 }

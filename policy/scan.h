@@ -24,6 +24,7 @@ struct scan {
 
 	int held;         /* line ends not yet written, see scan_put() */
 	bool after_string;
+	bool comma;       /* one is not yet written, see there */
 
 	struct scan_bracket { char open; const char *file; int line; } brackets[SCAN_NESTING_MAX];
 	unsigned nesting;
