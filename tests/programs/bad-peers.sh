@@ -56,6 +56,7 @@ bad_peer()
 	rm -f "$tmp"/log/*
 }
 
+# shellcheck disable=SC2317 # called by await
 any_reported()
 {
 	local reason
@@ -132,7 +133,9 @@ patient() # COUNT: starts it with its standard input on $go
 	await "the client to have sent" grep -qsE 'sent|bytes' "$tmp/patient.out"
 }
 
-echoed() # bytes_out of the server's session has reached COUNT
+# The server's session has given COUNT bytes back.
+# shellcheck disable=SC2317 # called by await
+echoed() # COUNT
 {
 	sessions
 	jq -e --arg port "$port" --argjson count "$1" 'any(.[]; .side == "accept" and

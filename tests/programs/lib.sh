@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash disable=SC2015,SC2016,SC2034,SC2154
 # What the real-program tests share: starting programs sleeved or bare, the wire, the registry.
 #
 # A script names itself with `begin`, defines three functions and calls `trial`, which asks the
@@ -36,7 +37,7 @@ name=programs
 step=start
 tmp=
 pids=()
-captured=yes
+captured=
 as_server=(env)
 as_client=(timeout 30 env)
 
@@ -58,10 +59,10 @@ skip()
 fail()
 {
 	echo "FAIL: $name: $step: $*" >&2
-	for file in "$tmp"/*.out "$tmp"/log/*; do
+	for file in "$tmp"/*.out "$tmp"/log/* "$tmp"/sessions.*; do
 		[ -s "$file" ] || continue
 		echo "--- ${file#"$tmp"/} (last lines)" >&2
-		tail -n "${EVIDENCE:-12}" "$file" | cut -c1-300 | cat -v >&2
+		tail -n "${EVIDENCE:-12}" "$file" | cut -c1-500 | cat -v >&2
 	done
 	exit 1
 }
@@ -84,7 +85,7 @@ begin() # NAME PROGRAM...
 	mkfifo "$tmp/never" && exec {never}<>"$tmp/never"
 	trap cleanup EXIT
 	trap 'exit 143' TERM
-	trap 'exit 130' INT HUP
+	trap 'exit 130' INT HUP PIPE
 	mkdir "$tmp/run" "$tmp/log" "$tmp/pki"
 	chmod 0755 "$tmp" "$tmp/pki"
 	chmod 1777 "$tmp/run" "$tmp/log"
@@ -95,7 +96,6 @@ begin() # NAME PROGRAM...
 		pki_impostor "$tmp/pki" impostor DNS:localhost IP:127.0.0.1 URI:spiffe://test/server &&
 		pki_impostor "$tmp/pki" stranger DNS:client.test URI:spiffe://test/client ||
 		fail "no test certificates"
-	can_capture || captured=no
 	[ "$MODE" = bare ] && return
 	need jq
 	[ -f "$BUILD/libsleeve.so" ] && [ -x "$BUILD/sleeve" ] ||
@@ -107,7 +107,7 @@ cleanup()
 {
 	status=$?
 	trap - EXIT
-	trap '' TERM INT HUP
+	trap '' TERM INT HUP PIPE
 	for pid in ${pids[@]+"${pids[@]}"}; do
 		end_group "$pid"
 	done
@@ -126,7 +126,7 @@ finish()
 	if [ "$MODE" != bare ] && grep -lE 'bypass|internal' "$tmp"/log/* 2>/dev/null; then
 		fail "the log speaks of a bypass or of an internal error"
 	fi
-	[ "$captured" = yes ] ||
+	[ "$captured" != no ] ||
 		skip "all else passed, but tcpdump may not capture on lo here (it needs root)"
 	echo "ok: $name"
 	exit 0
@@ -308,6 +308,7 @@ can_capture()
 # From here on an eavesdropper listens: eavesdrop PORT... ; the file is $wire after `overheard`.
 eavesdrop()
 {
+	[ -n "$captured" ] || { can_capture && captured=yes || captured=no; }
 	[ "$captured" = yes ] || return 0
 	wire_port=$1
 	wire=$tmp/wire.$((wire_count = ${wire_count:-0} + 1)).pcap
@@ -385,8 +386,7 @@ session_right()
 	[ "$MODE" = bare ] && return
 	[ "$1" = connect ] && direction=out
 	AWAIT=8
-	await "a session with verdict tls, side $1, port $2; sessions says: $(sessions; cat "$tmp"/sessions.*)" \
-		session_open "$1" "$2"
+	await "a session with verdict tls, side $1, port $2" session_open "$1" "$2"
 	unset AWAIT
 	said=$(jq -r --arg side "$1" --arg port "$2" --arg rule "$name $direction" --arg peer "$3" \
 		--arg group "${4:-X25519MLKEM768}" "$of_side"' | .[] | . as $s |

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2016 # expanded by an inner shell
 # netcat on both sides: blocking reads behind poll, standard streams, half-close either way round.
 . "$(dirname "$0")/lib.sh"
 begin netcat nc /usr/bin/python3
@@ -9,7 +10,6 @@ server() # PORT
 {
 	rm -f "$tmp/loop"
 	mkfifo "$tmp/loop"
-	# shellcheck disable=SC2016 # expanded by the inner shell
 	spawn server bash -c 'loop=$1; shift; exec 3<>"$loop"; "$@" <&3 3>&- | cat >&3' \
 		echo "$tmp/loop" "${as_server[@]}" nc -k -l 127.0.0.1 "$1"
 	server=$spawned

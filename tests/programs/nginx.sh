@@ -100,7 +100,7 @@ cmp "$tmp/small" "$tmp/nginx/uploaded" || fail "the upload arrived changed"
 step "many connections: curl in parallel, one connection a request, then wrk"
 seq 1 200 | sed "s|.*|url = \"http://localhost:$port/echo?text=word-&.\"|" >"$tmp/urls"
 "${as_client[@]}" curl -sS --fail --parallel --parallel-max 40 -H 'Connection: close' -K "$tmp/urls" \
-	>"$tmp/parallel.out" || fail "curl --parallel failed"
+	>"$tmp/parallel.out" 2>>"$tmp/client.out" || fail "curl --parallel failed"
 [ "$(grep -o 'word-[0-9]*\.' "$tmp/parallel.out" | sort -u | wc -l)" -eq 200 ] ||
 	fail "not all of 200 answers came"
 "${as_client[@]}" wrk -t 2 -c 50 -d 2s "http://localhost:$port/echo?text=wrk" >"$tmp/wrk.out" 2>&1 || fail "wrk failed"
