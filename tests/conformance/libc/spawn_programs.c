@@ -31,11 +31,12 @@ int main(void)
 		}
 
 		step("posix_spawn");
-		T(posix_spawn(&pid, "/bin/true", NULL, NULL, yes, environ));
+		/* These give an error back and may do with errno what they like. */
+		say("%d", posix_spawn(&pid, "/bin/true", NULL, NULL, yes, environ));
 		say_wait("true", pid);
-		T(posix_spawnp(&pid, "sh", NULL, NULL, shell, environ));
+		say("%d", posix_spawnp(&pid, "sh", NULL, NULL, shell, environ));
 		say_wait("sh", pid);
-		T(posix_spawn(&pid, "/no/such/program", NULL, NULL, yes, environ));
+		say("%d", posix_spawn(&pid, "/no/such/program", NULL, NULL, yes, environ));
 		still_works();
 
 		step("posix_spawn that closes and moves descriptors");
@@ -44,7 +45,7 @@ int main(void)
 		posix_spawn_file_actions_addclose(&actions, p.s);
 		posix_spawn_file_actions_addopen(&actions, p.c, "/dev/null", O_RDWR, 0);
 		posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-		T(posix_spawn(&pid, "/bin/true", &actions, NULL, yes, environ));
+		say("%d", posix_spawn(&pid, "/bin/true", &actions, NULL, yes, environ));
 		say_wait("true", pid);
 		still_works();
 

@@ -21,7 +21,7 @@ int main(void)
 	for (size_t i = 0; i < 6; i++) {
 		for (size_t j = 0; j < 6; j++) {
 			chunk = chunks[i];
-			size_t total = chunk == 1 || pieces[j] <= 4 ? 20000 : 400000;
+			size_t total = chunk == 1 || pieces[j] <= 4 ? 6000 : 400000;
 			snprintf(name, sizeof(name), "write %zu, read %zu", chunk, pieces[j]);
 			trace_step = "transfer";
 			pump(name, p.c, put_chunk, p.s, get_read, total, pieces[j]);
