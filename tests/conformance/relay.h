@@ -35,7 +35,7 @@ HELPER void relay_put(int fd, const char *data, size_t size, bool bytes)
 	while (size) {
 		ssize_t n = write(fd, data, bytes ? 1 : size);
 		if (n <= 0)
-			return; /* the reader went away; the reset reaches the other side by its FIN */
+			return; /* the reader went away */
 		data += n;
 		size -= (size_t)n;
 	}

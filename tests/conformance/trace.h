@@ -40,22 +40,22 @@
  *
  * T() gives the result back.  It also reports a call that succeeds and yet changes errno.
  */
-#define T(call)                                                                                    \
-	({                                                                                         \
-		trace_begin(#call);                                                                \
-		long trace_result_ = (long)(call);                                                 \
-		trace_end(#call, trace_result_);                                                   \
-		trace_result_;                                                                     \
+#define T(call) \
+	({ \
+		trace_begin(#call); \
+		long trace_result_ = (long)(call); \
+		trace_end(#call, trace_result_); \
+		trace_result_; \
 	})
 
 /* A call that must work for the test to mean anything; not part of the trace. */
-#define MUST(call)                                                                                 \
-	({                                                                                         \
-		trace_begin(#call);                                                                \
-		long must_result_ = (long)(call);                                                  \
-		if (must_result_ == -1)                                                            \
-			trace_die(#call);                                                          \
-		must_result_;                                                                      \
+#define MUST(call) \
+	({ \
+		trace_begin(#call); \
+		long must_result_ = (long)(call); \
+		if (must_result_ == -1) \
+			trace_die(#call); \
+		must_result_; \
 	})
 
 #define HELPER static __attribute__((unused))
@@ -161,7 +161,7 @@ HELPER const char *events_name(uint32_t events)
 	static const struct {
 		uint32_t bit;
 		const char *name;
-	} names[] = {{POLLIN, "IN"},   {POLLPRI, "PRI"}, {POLLOUT, "OUT"},    {POLLERR, "ERR"},
+	} names[] = {{POLLIN, "IN"},   {POLLPRI, "PRI"},   {POLLOUT, "OUT"},    {POLLERR, "ERR"},
 	             {POLLHUP, "HUP"}, {POLLNVAL, "NVAL"}, {POLLRDHUP, "RDHUP"}};
 	text[0] = '\0';
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -225,8 +225,7 @@ HELPER uint64_t sum_add(uint64_t sum, const void *data, size_t size)
 
 HELPER void say_sum(const char *what, const void *data, size_t size)
 {
-	say("%s: %zu bytes, sum %016llx", what, size,
-	    (unsigned long long)sum_add(SUM, data, size));
+	say("%s: %zu bytes, sum %016llx", what, size, (unsigned long long)sum_add(SUM, data, size));
 }
 
 /*
@@ -405,8 +404,8 @@ HELPER void settle(int a, int b)
 		struct pollfd p[2];
 		for (int i = 0; i < 2; i++)
 			p[i] = (struct pollfd){
-			        .fd = ends[i],
-			        .events = (short)((got[i] ? 0 : POLLIN) | (sent[i] ? 0 : POLLOUT))};
+				.fd = ends[i],
+				.events = (short)((got[i] ? 0 : POLLIN) | (sent[i] ? 0 : POLLOUT))};
 		MUST(poll(p, 2, -1));
 		for (int i = 0; i < 2; i++) {
 			char byte = 's';
@@ -434,7 +433,8 @@ HELPER ssize_t read_beside(int fd, int other, void *to, size_t size)
 	size_t done = 0;
 	char byte;
 	while (done < size) {
-		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = other, .events = POLLIN}};
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
+		                      {.fd = other, .events = POLLIN}};
 		MUST(poll(p, 2, -1));
 		if (p[1].revents)
 			(void)recv(other, &byte, 1, MSG_PEEK | MSG_DONTWAIT);

@@ -10,7 +10,10 @@
 #
 # Every function takes the folder it works in, leaves NAME.crt (PEM) and NAME.key (PEM, mode 0600)
 # there, prints nothing, and returns non-zero after a message on standard error when openssl fails.
-# Keys are ECDSA P-256; a certificate is valid for 60 days from now.  Names given to a function are used as file names: letters, digits, ._-
+# Keys are ECDSA P-256; a certificate is valid for 60 days from now.  Names given to a function are
+# used as file names: letters, digits, ._-
+
+_pki_new_key="-newkey ec -pkeyopt ec_paramgen_curve:P-256"
 
 # What openssl says goes to pki.log in the folder; it is shown only when a command fails.
 _pki_run() # FOLDER COMMAND...
@@ -30,7 +33,8 @@ pki_ca()
 	mkdir -p "$1" || return 1
 	(
 		umask 077
-		_pki_run "$1" openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		# shellcheck disable=SC2086 # several words
+		_pki_run "$1" openssl req -x509 -nodes $_pki_new_key \
 			-keyout "$1/${2:-ca}.key" -out "$1/${2:-ca}.crt" -days 90 -sha256 \
 			-subj "/CN=${3:-Throwaway test CA (${2:-ca})}" \
 			-addext basicConstraints=critical,CA:TRUE \
@@ -56,14 +60,16 @@ pki_identity_by()
 	(
 		umask 077
 		_pki_sans "$@"
-		# shellcheck disable=SC2086 # the extension is either absent or two words
-		_pki_run "$_pki_folder" openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
-			-nodes -keyout "$_pki_folder/$_pki_name.key" -out "$_pki_folder/$_pki_name.crt" \
+		# shellcheck disable=SC2086 # several words; the extension may be absent
+		_pki_run "$_pki_folder" openssl req -x509 -nodes $_pki_new_key \
+			-keyout "$_pki_folder/$_pki_name.key" \
+			-out "$_pki_folder/$_pki_name.crt" \
 			-CA "$_pki_folder/$_pki_by.crt" -CAkey "$_pki_folder/$_pki_by.key" \
 			-days 60 -sha256 -subj "/CN=$_pki_name" \
 			-addext basicConstraints=critical,CA:FALSE \
 			-addext keyUsage=critical,digitalSignature \
-			-addext extendedKeyUsage=serverAuth,clientAuth ${_pki_san:+-addext $_pki_san}
+			-addext extendedKeyUsage=serverAuth,clientAuth \
+			${_pki_san:+-addext $_pki_san}
 	) && chmod 0644 "$_pki_folder/$_pki_name.crt"
 }
 
@@ -107,8 +113,10 @@ _pki_dated() # FROM TO FOLDER NAME SAN...
 	(
 		umask 077
 		_pki_sans "$@"
-		_pki_run "$_pki_folder" openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 \
-			-nodes -keyout "$_pki_base.key" -out "$_pki_base.csr" -subj "/CN=$_pki_name" || exit 1
+		# shellcheck disable=SC2086 # several words
+		_pki_run "$_pki_folder" openssl req -new -nodes $_pki_new_key \
+			-keyout "$_pki_base.key" -out "$_pki_base.csr" -subj "/CN=$_pki_name" ||
+			exit 1
 		mkdir -p "$_pki_base.new" || exit 1
 		: >"$_pki_base.new/index"
 		cat >"$_pki_base.cnf" <<-EOT
@@ -132,7 +140,8 @@ _pki_dated() # FROM TO FOLDER NAME SAN...
 		EOT
 		_pki_run "$_pki_folder" openssl ca -batch -notext -config "$_pki_base.cnf" \
 			-startdate "$_pki_from" -enddate "$_pki_to" -in "$_pki_base.csr" \
-			-out "$_pki_base.crt" -cert "$_pki_folder/ca.crt" -keyfile "$_pki_folder/ca.key"
+			-out "$_pki_base.crt" \
+			-cert "$_pki_folder/ca.crt" -keyfile "$_pki_folder/ca.key"
 		_pki_status=$?
 		rm -rf "$_pki_base.csr" "$_pki_base.cnf" "$_pki_base.new"
 		exit "$_pki_status"
@@ -180,8 +189,10 @@ pki_policy()
 pki_policy_loopback()
 {
 	pki_policy "$@" <<-'EOT'
-		  { name = "loopback out"; on = "connect"; to = ["127.0.0.0/8", "::1"]; mode = "strict"; },
-		  { name = "loopback in"; on = "accept"; from = ["127.0.0.0/8", "::1"]; mode = "strict"; }
+		  { name = "loopback out"; on = "connect"; mode = "strict";
+		    to = ["127.0.0.0/8", "::1"]; },
+		  { name = "loopback in"; on = "accept"; mode = "strict";
+		    from = ["127.0.0.0/8", "::1"]; }
 	EOT
 }
 

@@ -46,7 +46,8 @@ int main(void)
 		for (int i = 0; i < MANY; i++) {
 			fill(out, sizeof(out), (size_t)(i * 1000 + round));
 			MUST(read_exact(c[i], in, sizeof(in)));
-			say("round %d: %s", round, memcmp(in, out, sizeof(in)) ? "DIFFERENT" : "equal");
+			say("round %d: %s", round,
+			    memcmp(in, out, sizeof(in)) ? "DIFFERENT" : "equal");
 		}
 	}
 	for (int i = 0; i < MANY; i++)

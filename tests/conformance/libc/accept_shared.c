@@ -3,7 +3,7 @@
 #include "../trace.h"
 
 #define SERVERS 3
-#define MANY 24
+#define MANY    24
 
 static void serve(int l)
 {
@@ -33,8 +33,8 @@ int main(void)
 		int length = snprintf(text, sizeof(text), "q%d", i);
 		int c = connect_to(l);
 		MUST(write_all(c, text, (size_t)length));
-		good += read_exact(c, got, (size_t)length) == length && !memcmp(text, got, (size_t)length) &&
-		        read(c, got, 1) == 0;
+		good += read_exact(c, got, (size_t)length) == length &&
+		        !memcmp(text, got, (size_t)length) && read(c, got, 1) == 0;
 		close(c);
 	}
 	say("%d of %d served", good, MANY);

@@ -5,7 +5,7 @@
 #include <pthread.h>
 
 #define SERVERS 4
-#define MANY 20
+#define MANY    20
 
 static void *serve(void *argument)
 {
@@ -35,8 +35,8 @@ int main(void)
 		int length = snprintf(text, sizeof(text), "q%d", i);
 		int c = connect_to(l);
 		MUST(write_all(c, text, (size_t)length));
-		good += read_exact(c, got, (size_t)length) == length && !memcmp(text, got, (size_t)length) &&
-		        read(c, got, 1) == 0;
+		good += read_exact(c, got, (size_t)length) == length &&
+		        !memcmp(text, got, (size_t)length) && read(c, got, 1) == 0;
 		close(c);
 	}
 	say("%d of %d served", good, MANY);

@@ -20,7 +20,8 @@ static void count(int signal)
 
 int main(void)
 {
-	static const char *const names[] = {"write", "writev", "send", "sendmsg", "sendmmsg", "splice"};
+	static const char *const names[] = {"write",   "writev",   "send",
+	                                    "sendmsg", "sendmmsg", "splice"};
 	struct iovec iov = {"x", 1};
 	struct mmsghdr m = {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}};
 	int pipes[2];
@@ -33,12 +34,24 @@ int main(void)
 		if (child == 0) {
 			int fd = broken_end();
 			switch (i) {
-			case 0: write(fd, "x", 1); break;
-			case 1: writev(fd, &iov, 1); break;
-			case 2: send(fd, "x", 1, 0); break;
-			case 3: sendmsg(fd, &m.msg_hdr, 0); break;
-			case 4: sendmmsg(fd, &m, 1, 0); break;
-			case 5: splice(pipes[0], NULL, fd, NULL, 1, 0); break;
+			case 0:
+				write(fd, "x", 1);
+				break;
+			case 1:
+				writev(fd, &iov, 1);
+				break;
+			case 2:
+				send(fd, "x", 1, 0);
+				break;
+			case 3:
+				sendmsg(fd, &m.msg_hdr, 0);
+				break;
+			case 4:
+				sendmmsg(fd, &m, 1, 0);
+				break;
+			case 5:
+				splice(pipes[0], NULL, fd, NULL, 1, 0);
+				break;
 			}
 			_exit(0);
 		}

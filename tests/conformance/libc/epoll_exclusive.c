@@ -3,7 +3,7 @@
 #include "../trace.h"
 
 #define WORKERS 3
-#define MANY 30
+#define MANY    30
 
 static void work(int l)
 {

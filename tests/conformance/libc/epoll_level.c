@@ -20,7 +20,8 @@ int main(void)
 	watchdog_start();
 	struct pair p = pair_open(AF_INET);
 	ep = (int)MUST(epoll_create1(EPOLL_CLOEXEC));
-	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.u64 = 0x1234567890abcdefu};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP,
+	                            .data.u64 = 0x1234567890abcdefu};
 	T(epoll_ctl(ep, EPOLL_CTL_ADD, p.s, &event));
 	T(epoll_ctl(ep, EPOLL_CTL_ADD, p.s, &event));
 	ask("quiet", 0);

@@ -9,7 +9,8 @@ int main(void)
 
 	watchdog_start();
 	struct pair p = pair_open(AF_INET);
-	int a = (int)MUST(epoll_create1(EPOLL_CLOEXEC)), b = (int)MUST(epoll_create1(EPOLL_CLOEXEC)),
+	int a = (int)MUST(epoll_create1(EPOLL_CLOEXEC)),
+	    b = (int)MUST(epoll_create1(EPOLL_CLOEXEC)),
 	    outer = (int)MUST(epoll_create1(EPOLL_CLOEXEC));
 	MUST(epoll_ctl(a, EPOLL_CTL_ADD, p.s, &event));
 	MUST(epoll_ctl(b, EPOLL_CTL_ADD, p.s, &event));

@@ -3,7 +3,7 @@
 #include "../tasks.h"
 
 #define CLIENTS 16
-#define ROUNDS 40
+#define ROUNDS  40
 
 static int ep, stop_fd[2];
 

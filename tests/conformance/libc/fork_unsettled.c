@@ -16,7 +16,9 @@ int main(void)
 		if (child == 0) {
 			MUST(write_all(mine, "child", 5));
 			ssize_t n = read_exact(mine, buffer, 6);
-			_exit(n == 6 && !memcmp(buffer, "parent", 6) && read(mine, buffer, 1) == 0 ? 0 : 1);
+			_exit(n == 6 && !memcmp(buffer, "parent", 6) && read(mine, buffer, 1) == 0
+			              ? 0
+			              : 1);
 		}
 		T(write(mine, "parent", 6));
 		T(read_exact(mine, buffer, 5));

@@ -55,13 +55,13 @@ static void go_on_client(struct end *e)
 			break;
 		e->sent += (size_t)n;
 	}
-	while ((n = read(e->fd, e->data + e->got, SIZE + 1 - e->got > SIZE ? SIZE : SIZE - e->got)) > 0)
+	while (e->got < SIZE && (n = read(e->fd, e->data + e->got, SIZE - e->got)) > 0)
 		e->got += (size_t)n;
 	if (e->got == SIZE) {
 		wrong += memcmp(e->data, expected, SIZE) != 0;
 		leave(e);
-	} else if (n < 0 && errno != EAGAIN) {
-		say("number %d: %s", e->number, strerrorname_np(errno));
+	} else if (n == 0 || errno != EAGAIN) {
+		say("number %d: %s", e->number, n ? strerrorname_np(errno) : "ended");
 		wrong++;
 		leave(e);
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A writer that fills everything: EAGAIN, then EPOLLOUT as an edge when there is room; no byte lost. */
+/* A writer that fills everything: EAGAIN, then an EPOLLOUT edge when there is room; no byte lost. */
 #include "../trace.h"
 
 #define TOTAL (24 << 20)
 
 int main(void)
 {
-	/* Each write comes from another place than the one before, as buffers of real programs do. */
+	/* Each write comes from another place than the one before, as in real programs. */
 	static unsigned char out[2][65536], in[65536];
 	size_t sent = 0, got = 0, wrong = 0;
 	int stopped = 0, turn = 0;

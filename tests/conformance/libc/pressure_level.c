@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Level-triggered writability: absent when full, back when drained; an idle full one does not spin. */
+/* Level-triggered writability: absent when full, back when drained; no spin while it is full. */
 #include "../trace.h"
 
 #include <sys/resource.h>

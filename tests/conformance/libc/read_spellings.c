@@ -50,7 +50,8 @@ int main(void)
 	memset(&from, 0x55, sizeof(from));
 	socklen_t length = sizeof(from);
 	T(recvfrom(p.s, in, ten, 0, &from.any, &length));
-	say("address of %u bytes, %s", length, from.any.sa_family == 0x5555 ? "untouched" : "written");
+	say("address of %u bytes, %s", length,
+	    from.any.sa_family == 0x5555 ? "untouched" : "written");
 	T(recvfrom(p.s, in + 10, ten, 0, NULL, NULL));
 	T(recvfrom(p.s, in + 20, 5, MSG_DONTWAIT, NULL, NULL));
 	say_sum("got", in, 25);

@@ -47,7 +47,8 @@ int main(void)
 		                      {.fd = p.s, .events = POLLIN}};
 		MUST(poll(q, 2, -1));
 		if (q[0].revents) {
-			ssize_t n = splice(a[0], NULL, p.c, NULL, 65536, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+			ssize_t n = splice(a[0], NULL, p.c, NULL, 65536,
+			                   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 			moved += n > 0 ? (size_t)n : 0;
 		}
 		if (q[1].revents && splice(p.s, NULL, b[1], NULL, 4096, SPLICE_F_MOVE) > 0) {

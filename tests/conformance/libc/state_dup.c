@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* dup, dup2, dup3, F_DUPFD, F_DUPFD_CLOEXEC: every name reads and writes; the last close ends it. */
+/* dup, dup2, dup3, F_DUPFD, F_DUPFD_CLOEXEC: every name works; the last close ends it. */
 #include "../trace.h"
 
 static struct pair p;

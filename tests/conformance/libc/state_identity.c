@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a program may ask a socket: names, type, options, fstat, /proc, TCP_INFO; before and after. */
+/* What a program may ask of a socket: names, type, options, fstat, /proc, TCP_INFO. */
 #include "../trace.h"
 
 #include <sys/stat.h>

@@ -34,7 +34,8 @@ int main(void)
 	T(read(passed, buffer, 8));
 
 	step("UDP");
-	int a = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0)), b = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
+	int a = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0)),
+	    b = (int)MUST(socket(AF_INET, SOCK_DGRAM, 0));
 	union address at = loopback(AF_INET);
 	socklen_t length = sizeof(at);
 	MUST(bind(a, &at.any, sizeof(at.in)));

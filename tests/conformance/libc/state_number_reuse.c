@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A closed socket's number is given to files, pipes, eventfds, new sockets, and is what they are. */
+/* A closed socket's number goes to files, pipes, eventfds, new sockets, and is what they are. */
 #include "../trace.h"
 
 #include <sys/eventfd.h>

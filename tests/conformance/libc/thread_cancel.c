@@ -72,8 +72,8 @@ int main(void)
 	static const struct {
 		const char *name;
 		void (*run)(void *);
-	} cases[] = {{"read", in_read},     {"recv", in_recv},     {"recvmsg", in_recvmsg},
-	             {"MSG_WAITALL", in_waitall}, {"poll", in_poll},     {"select", in_select},
+	} cases[] = {{"read", in_read},           {"recv", in_recv},    {"recvmsg", in_recvmsg},
+	             {"MSG_WAITALL", in_waitall}, {"poll", in_poll},    {"select", in_select},
 	             {"epoll_wait", in_epoll},    {"accept", in_accept}};
 
 	watchdog_start();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* close in one thread while another waits in read: the read lives on, the number is free at once. */
+/* close in one thread while another waits in read: the read lives on, the number is free. */
 #include "../tasks.h"
 
 static struct pair p;

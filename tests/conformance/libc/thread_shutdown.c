@@ -61,10 +61,10 @@ int main(void)
 		void (*run)(void *);
 		int how;
 	} cases[] = {
-	        {"read, SHUT_RDWR", reads, SHUT_RDWR},     {"read, SHUT_RD", reads, SHUT_RD},
-	        {"recv, SHUT_RDWR", receives, SHUT_RDWR},  {"poll, SHUT_RDWR", polls, SHUT_RDWR},
-	        {"epoll, SHUT_RD", epolls, SHUT_RD},       {"select, SHUT_RD", selects, SHUT_RD},
-	        {"write, SHUT_RDWR", writes, SHUT_RDWR},   {"write, SHUT_WR", writes, SHUT_WR},
+		{"read, SHUT_RDWR", reads, SHUT_RDWR},    {"read, SHUT_RD", reads, SHUT_RD},
+		{"recv, SHUT_RDWR", receives, SHUT_RDWR}, {"poll, SHUT_RDWR", polls, SHUT_RDWR},
+		{"epoll, SHUT_RD", epolls, SHUT_RD},      {"select, SHUT_RD", selects, SHUT_RD},
+		{"write, SHUT_RDWR", writes, SHUT_RDWR},  {"write, SHUT_WR", writes, SHUT_WR},
 	};
 
 	watchdog_start();

@@ -27,7 +27,8 @@ int main(void)
 			if (i % 3 == 0 && write_all(p.c, out, 4) != 4)
 				_exit(1);
 			size_t from = i % 3 == 0 ? 4 : 0;
-			if (write_all(p.c, out + from, size + 4 - from) != (ssize_t)(size + 4 - from))
+			if (write_all(p.c, out + from, size + 4 - from) !=
+			    (ssize_t)(size + 4 - from))
 				_exit(1);
 		}
 		_exit(0);
@@ -41,7 +42,7 @@ int main(void)
 			say("message %d says %u", i, size);
 			return 1;
 		}
-		/* Every other time it asks before it reads, though the body may be there already. */
+		/* Every other time it asks before it reads, though the body may be there. */
 		if (size && i % 2)
 			wait_readable(p.s);
 		if (read_exact(p.s, in, size) != (ssize_t)size)

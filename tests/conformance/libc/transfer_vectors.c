@@ -24,7 +24,8 @@ static ssize_t put_writev(int fd, const void *from, size_t size)
 static ssize_t get_readv(int fd, void *to, size_t size)
 {
 	struct iovec iov[5];
-	return readv(fd, iov, size < 3 ? (iov[0] = (struct iovec){to, size}, 1) : cut(iov, to, size));
+	return readv(fd, iov,
+	             size < 3 ? (iov[0] = (struct iovec){to, size}, 1) : cut(iov, to, size));
 }
 
 static ssize_t put_sendmsg(int fd, const void *from, size_t size)

@@ -50,7 +50,8 @@ int main(int argc, char **argv)
 		size_t got = 0;
 		while (got < sizeof(in)) {
 			wait_by(how, c, ep);
-			ssize_t n = MUST(read(c, in + got, sizeof(in) - got < 700 ? sizeof(in) - got : 700));
+			ssize_t n = MUST(
+				read(c, in + got, sizeof(in) - got < 700 ? sizeof(in) - got : 700));
 			if (n == 0)
 				break;
 			got += (size_t)n;

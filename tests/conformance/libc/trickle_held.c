@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 			size_t got = 0, size = sizes[i];
 			relay_tell(&r, 'h');
 			MUST(write_all(s, out, size));
-			/* The relay holds the last byte: whatever is said to be readable now must be. */
+			/* The relay holds the last byte: what is said to be readable must be. */
 			for (int quiet = 0; quiet < 3;) {
 				if (!readable(how, c)) {
 					quiet++;
@@ -59,7 +59,8 @@ int main(int argc, char **argv)
 			while (got < size)
 				if (readable(how, c))
 					got += (size_t)MUST(read(c, in + got, sizeof(in) - got));
-			say("%zu: got %zu, %s", size, got, memcmp(in, out, size) ? "DIFFERENT" : "equal");
+			say("%zu: got %zu, %s", size, got,
+			    memcmp(in, out, size) ? "DIFFERENT" : "equal");
 		}
 	}
 	relay_stop(&r);
