@@ -21,7 +21,7 @@ static bool place_matches(const struct policy_match *m, const struct policy_flow
 				*name = flow->names[n];
 				return true;
 			}
-	for (size_t i = 0; i < m->net_count; i++)
+	for (size_t i = 0; i < m->net_count && !flow->no_address; i++)
 		if (net_holds(&m->nets[i], flow->address))
 			return true;
 	return false;
@@ -109,7 +109,10 @@ static const char *why_not_place(const struct policy_rule *rule, const struct po
 	char address[INET6_ADDRSTRLEN];
 	place_print(flow->address, address, sizeof(address));
 	const char *key = rule->side == POLICY_CONNECT ? "to" : "from";
-	if (flow->name_count)
+	if (flow->no_address)
+		snprintf(buffer, size, "the name %s is not in `%s`, and the address is not known",
+		         flow->name_count ? flow->names[0] : "(none)", key);
+	else if (flow->name_count)
 		snprintf(buffer, size, "neither %s nor the name %s is in `%s`", address, flow->names[0], key);
 	else if (rule->match->net_count == 0)
 		snprintf(buffer, size, "`%s` names hosts only, and no name is known for %s", key, address);

@@ -5,6 +5,7 @@
 
 #include <libconfig.h>
 #include <locale.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,20 +179,42 @@ static void report_syntax(struct load *l, const config_t *config)
 	            text ? text : "syntax error", advice);
 }
 
+/*
+ * The scanner inside libconfig ends the process when memory is out, unless this is there instead
+ * (tools/build/libconfig).  What it had taken until then is lost, which is the smaller evil.
+ */
+static _Thread_local jmp_buf *way_out;
+
+void libconfig_fatal(const char *message) __attribute__((noreturn));
+void libconfig_fatal(const char *message)
+{
+	(void)message;
+	longjmp(*way_out, 1);
+}
+
+/* Everything that must not live in registers across longjmp is reached through pointers. */
+static void parse_text(struct load *l, config_t *config)
+{
+	config_init(config);
+	if (config_read_string(config, l->source.text))
+		keys_read(l, value_of(config_root_setting(config)));
+	else
+		report_syntax(l, config);
+	config_destroy(config);
+}
+
 static void parse(struct load *l)
 {
 	/* libconfig sets the thread's locale and leaves the global one behind, not what was there. */
 	locale_t locale = uselocale((locale_t)0);
 	config_t config;
-	config_init(&config);
-	bool good = config_read_string(&config, l->source.text);
-	if (locale)
-		uselocale(locale);
-	if (good)
-		keys_read(l, value_of(config_root_setting(&config)));
+	jmp_buf here;
+	way_out = &here;
+	if (setjmp(here) == 0)
+		parse_text(l, &config);
 	else
-		report_syntax(l, &config);
-	config_destroy(&config);
+		l->out_of_memory = true;
+	uselocale(locale);
 }
 
 struct policy *policy_load(const char *path, int dirfd, struct policy_findings *findings)

@@ -130,6 +130,7 @@ struct policy_program {
 struct policy_flow {
 	enum policy_side side;
 	uint8_t address[16];        /* the other end; IPv4 as ::ffff:a.b.c.d, network order */
+	bool no_address;            /* only the names are known; `policy explain` may ask so */
 	uint16_t port;              /* connect: remote port; accept: local port; host order */
 	const char *const *names;   /* names the program resolved to this address, latest first */
 	size_t name_count;
