@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A writer that fills everything: EAGAIN, then an EPOLLOUT edge when there is room; no byte lost. */
+/* A writer that fills everything: EAGAIN, then an EPOLLOUT edge when there is room; all arrives. */
 #include "../trace.h"
 
 #define TOTAL (24 << 20)
