@@ -106,18 +106,18 @@ static int list_places(const struct registry_settings *settings, struct place pl
 	int count = 0;
 
 	if (settings->rundir && *settings->rundir) {
-		places[0] = (struct place){ .mode = 0700, .trust = ANYBODY };
+		places[0] = (struct place){.mode = 0700, .trust = ANYBODY};
 		snprintf(places[0].path, sizeof places[0].path, "%s", settings->rundir);
 		return 1;
 	}
-	places[count] = (struct place){ .mode = 01777, .trust = OURS_OR_ROOT };
+	places[count] = (struct place){.mode = 01777, .trust = OURS_OR_ROOT};
 	snprintf(places[count++].path, sizeof places[0].path, "/run/sleeve");
 	if (settings->xdg_runtime_dir && *settings->xdg_runtime_dir == '/') {
-		places[count] = (struct place){ .mode = 0700, .trust = OURS };
+		places[count] = (struct place){.mode = 0700, .trust = OURS};
 		snprintf(places[count++].path, sizeof places[0].path, "%s/sleeve",
 		         settings->xdg_runtime_dir);
 	}
-	places[count] = (struct place){ .mode = 0700, .trust = OURS_ALONE };
+	places[count] = (struct place){.mode = 0700, .trust = OURS_ALONE};
 	snprintf(places[count++].path, sizeof places[0].path, "/tmp/sleeve-%u",
 	         (unsigned)geteuid());
 	return count;

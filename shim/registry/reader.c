@@ -189,7 +189,7 @@ static bool read_slots(struct registry_view *view, int fd, const struct registry
 	bool known = pids_are_ours(&family->header);
 
 	for (uint32_t n = 0; n < family->header.used; n++) {
-		struct registry_entry entry = { .family = family };
+		struct registry_entry entry = {.family = family};
 		entry.offset = REGISTRY_SLOTS_OFFSET + (off_t)n * (off_t)sizeof entry.slot;
 		if (!read_slot(fd, entry.offset, &entry.slot, &entry.torn))
 			continue;
@@ -207,19 +207,33 @@ static bool read_slots(struct registry_view *view, int fd, const struct registry
 	return true;
 }
 
+/* Two processes that claim a row for one outcome at the same time leave two. */
+static void add_counter(struct registry_family *family, const struct registry_counter *row)
+{
+	for (size_t n = 0; n < family->counter_count; n++) {
+		struct registry_counter *known = &family->counters[n];
+		if (known->verdict == row->verdict && known->reason == row->reason &&
+		    !strcmp(known->rule, row->rule)) {
+			known->count += row->count;
+			return;
+		}
+	}
+	family->counters[family->counter_count++] = *row;
+}
+
 static bool read_counters(int fd, struct registry_family *family)
 {
 	family->counters = calloc(REGISTRY_COUNTERS, sizeof *family->counters);
 	if (!family->counters)
 		return false;
 	for (int n = 0; n < REGISTRY_COUNTERS; n++) {
-		struct registry_counter *row = &family->counters[family->counter_count];
-		off_t offset = REGISTRY_COUNTERS_OFFSET + (off_t)n * (off_t)sizeof *row;
-		if (!read_at(fd, row, sizeof *row, offset))
+		struct registry_counter row;
+		if (!read_at(fd, &row, sizeof row,
+		             REGISTRY_COUNTERS_OFFSET + n * (off_t)sizeof row))
 			break;
-		END(row->rule);
-		if (row->state == 2)
-			family->counter_count++;
+		END(row.rule);
+		if (row.state == 2)
+			add_counter(family, &row);
 	}
 	return true;
 }
@@ -383,10 +397,12 @@ static bool read_default(struct registry_view *view, const char *xdg_runtime_dir
 
 	if (!read_directory(view, "/run/sleeve", false))
 		return false;
-	if (!geteuid())
-		return read_pattern(view, "/run/user/*/sleeve") &&
-		       read_pattern(view, "/tmp/sleeve-*");
-	if (xdg_runtime_dir && *xdg_runtime_dir == '/') {
+	bool all = !geteuid();
+	if (all &&
+	    (!read_pattern(view, "/run/user/*/sleeve") || !read_pattern(view, "/tmp/sleeve-*")))
+		return false;
+	bool seen = all && xdg_runtime_dir && !strncmp(xdg_runtime_dir, "/run/user/", 10);
+	if (xdg_runtime_dir && *xdg_runtime_dir == '/' && !seen) {
 		snprintf(path, sizeof path, "%s/sleeve", xdg_runtime_dir);
 		if (!read_directory(view, path, false))
 			return false;

@@ -25,7 +25,7 @@ static struct {
 } registry;
 
 /* What everyone gets where there is no file or no room in it.  Nobody reads it. */
-static struct registry_slot dummy = { .live = REGISTRY_LIVE, .id = "-" };
+static struct registry_slot dummy = {.live = REGISTRY_LIVE, .id = "-"};
 
 static int64_t now(void)
 {
@@ -310,7 +310,7 @@ static struct registry_slot *take_any(void)
 
 static struct registry_end end_of(const struct sockaddr *sa)
 {
-	struct registry_end end = { 0 };
+	struct registry_end end = {0};
 
 	if (sa && sa->sa_family == AF_INET) {
 		const struct sockaddr_in *in = (const void *)sa;
