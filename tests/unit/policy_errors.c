@@ -128,6 +128,48 @@ Test(policy_errors, review)
 	check_cases("tests/unit/policy/review.cases");
 }
 
+static void expect_named(const char *path, const char *key)
+{
+	static char text[65536];
+	FILE *f = fopen(path, "r");
+	cr_assert(f, "%s cannot be opened", path);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	cr_expect(strstr(text, key), "%s does not speak of %s", path, key);
+}
+
+/* The policy itself says which keys it knows, when it meets one that is like none of them. */
+Test(policy_errors, every_key_is_documented)
+{
+	struct policy_findings f = { 0 };
+	cr_expect_null(policy_load("tests/unit/policy/unknown-keys.conf", -1, &f));
+	cr_assert_eq(f.count, 4);
+	int keys = 0;
+	for (size_t i = 0; i < f.count; i++) {
+		char *list = strstr(f.list[i].text, "; known are ");
+		cr_assert(list, "%s", f.list[i].text);
+		for (char *key = strtok(list + 12, ", "); key; key = strtok(NULL, ", "), keys++) {
+			expect_named("policy/example.conf", key);
+			expect_named("policy/sleeve.conf.5", key);
+		}
+	}
+	cr_expect_geq(keys, 37, "only %d keys", keys);
+	policy_findings_clear(&f);
+}
+
+Test(policy_errors, the_example_is_right)
+{
+	struct policy_findings f = { 0 };
+	struct policy *p = policy_load("policy/example.conf", -1, &f);
+	cr_assert(p);
+	policy_review(p, &f);
+	policy_findings_print(&f, stderr);
+	cr_expect_eq(f.count, 0);
+	cr_expect_eq(p->rules[p->rule_count - 1].mode, POLICY_DENY);
+	policy_findings_clear(&f);
+	policy_free(p);
+}
+
 static void expect_only(const char *path, const char *part)
 {
 	struct policy_findings f = { 0 };
