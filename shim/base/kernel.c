@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* System calls for use under a session's lock. */
+#include "shim/base/kernel.h"
+
+#include "shim/base/real.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+/* syscall(2) touches errno on failure only; it is put back so that success stays silent. */
+static long call(long number, long a, long b, long c, long d, long e, long f)
+{
+	int saved = errno;
+	long result = real.syscall(number, a, b, c, d, e, f);
+	if (result < 0) {
+		result = -errno;
+		errno = saved;
+	}
+	return result;
+}
+
+ssize_t kernel_recv(int fd, void *buffer, size_t size, int flags)
+{
+	return call(SYS_recvfrom, fd, (long)buffer, (long)size, flags | MSG_DONTWAIT, 0, 0);
+}
+
+ssize_t kernel_send(int fd, const void *buffer, size_t size, int flags)
+{
+	flags |= MSG_DONTWAIT | MSG_NOSIGNAL;
+	return call(SYS_sendto, fd, (long)buffer, (long)size, flags, 0, 0);
+}
+
+ssize_t kernel_skip(int fd, size_t size)
+{
+	return call(SYS_recvfrom, fd, 0, (long)size, MSG_TRUNC | MSG_DONTWAIT, 0, 0);
+}
+
+int kernel_poll(int fd, int events)
+{
+	struct pollfd p = {.fd = fd, .events = (short)events};
+	struct timespec none = {0, 0};
+	return call(SYS_ppoll, (long)&p, 1, (long)&none, 0, 0, 0) > 0 ? p.revents : 0;
+}
+
+int kernel_shutdown(int fd, int how)
+{
+	return (int)call(SYS_shutdown, fd, how, 0, 0, 0, 0);
+}
+
+int kernel_getsockopt(int fd, int level, int name, void *value, socklen_t *length)
+{
+	return (int)call(SYS_getsockopt, fd, level, name, (long)value, (long)length, 0);
+}
+
+int kernel_option(int fd, int level, int name, int otherwise)
+{
+	int value = otherwise;
+	socklen_t length = sizeof value;
+	return kernel_getsockopt(fd, level, name, &value, &length) < 0 ? otherwise : value;
+}
+
+void kernel_set_option(int fd, int level, int name, int value)
+{
+	call(SYS_setsockopt, fd, level, name, (long)&value, sizeof value, 0);
+}
+
+bool kernel_nonblocking(int fd)
+{
+	long flags = call(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
+	return flags >= 0 && (flags & O_NONBLOCK);
+}
+
+bool kernel_connected(int fd)
+{
+	struct sockaddr_in6 peer;
+	socklen_t length = sizeof peer;
+	return call(SYS_getpeername, fd, (long)&peer, (long)&length, 0, 0, 0) == 0;
+}
+
+int64_t kernel_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}

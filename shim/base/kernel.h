@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* System calls for use under a session's lock. */
+#ifndef SLEEVE_BASE_KERNEL_H
+#define SLEEVE_BASE_KERNEL_H
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/*
+ * libc's recv and send are cancellation points: a cancelled thread would leave in the middle of a
+ * record with the lock held.  These are not (syscall(2) is none), never block, and return
+ * -errno instead of touching errno.
+ */
+ssize_t kernel_recv(int fd, void *buffer, size_t size, int flags);         /* MSG_DONTWAIT added */
+ssize_t kernel_send(int fd, const void *buffer, size_t size, int flags);   /* + MSG_NOSIGNAL */
+/* Drops up to size bytes of the receive queue without copying them (tcp(7), MSG_TRUNC). */
+ssize_t kernel_skip(int fd, size_t size);
+/* What poll(2) says of these events at this moment; 0 when none. */
+int kernel_poll(int fd, int events);
+int kernel_shutdown(int fd, int how);
+int kernel_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
+int kernel_option(int fd, int level, int name, int otherwise); /* an int option */
+void kernel_set_option(int fd, int level, int name, int value);
+bool kernel_nonblocking(int fd);
+bool kernel_connected(int fd); /* has a peer: TCP's handshake is through */
+int64_t kernel_now(void);      /* CLOCK_MONOTONIC, nanoseconds */
+
+#endif

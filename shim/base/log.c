@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What Sleeve says to people: little, in one line, rate-limited. */
+#include "shim/base/log.h"
+
+#include "shim/base/kernel.h"
+#include "shim/base/real.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum sink { SINK_STDERR, SINK_SYSLOG, SINK_FILE };
+
+static enum log_level level_now = LOG_LEVEL_ERROR;
+static enum sink sink = SINK_STDERR;
+static char path[PATH_MAX];
+static const char *program_name = "?";
+
+static const char *const words[] = {"error", "warn", "info", "debug"};
+
+bool log_init(const char *spec, const char *program)
+{
+	program_name = program;
+	if (!spec || !*spec)
+		return true;
+	const char *colon = strchr(spec, ':');
+	size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
+	int level = -1;
+	for (int i = 0; i < 4; i++)
+		if (strlen(words[i]) == length && strncmp(words[i], spec, length) == 0)
+			level = i;
+	if (level < 0)
+		return false;
+	level_now = (enum log_level)level;
+	if (!colon || strcmp(colon + 1, "stderr") == 0)
+		return true;
+	if (strcmp(colon + 1, "syslog") == 0) {
+		sink = SINK_SYSLOG;
+		return true;
+	}
+	if (colon[1] != '/' || strlen(colon + 1) >= sizeof path)
+		return false;
+	memcpy(path, colon + 1, strlen(colon + 1) + 1);
+	sink = SINK_FILE;
+	return true;
+}
+
+bool log_wants(enum log_level level)
+{
+	return level <= level_now;
+}
+
+/* A bucket of 20 that gains one each 200 ms; what it swallows is counted in the next line. */
+static bool let_through(unsigned *swallowed)
+{
+	static int64_t filled_at;
+	static unsigned used, dropped;
+	int64_t now = kernel_now();
+	unsigned gained = (unsigned)((now - filled_at) / 200000000);
+	if (gained) {
+		used = gained > used ? 0 : used - gained;
+		filled_at = now;
+	}
+	if (used >= 20) {
+		dropped++;
+		return false;
+	}
+	used++;
+	*swallowed = dropped;
+	dropped = 0;
+	return true;
+}
+
+static void to_stderr(const char *line, size_t size)
+{
+	struct stat status;
+	if (fstat(STDERR_FILENO, &status) == 0 && !S_ISSOCK(status.st_mode))
+		(void)!real.write(STDERR_FILENO, line, size);
+}
+
+static void to_file(const char *line, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		return;
+	(void)!real.write(fd, line, size);
+	real.close(fd);
+}
+
+/* syslog(3) would share the host's ident and descriptor; the protocol is one datagram (RFC 3164). */
+static void to_syslog(enum log_level level, const char *text)
+{
+	static const int severities[] = {3, 4, 6, 7};
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	int fd = real.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	char line[1200];
+	int size = snprintf(line, sizeof line, "<%d>sleeve[%d]: %s", 3 * 8 + severities[level],
+	                    (int)getpid(), text);
+	(void)!real.sendto(fd, line, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL,
+	                   (struct sockaddr *)&address, sizeof address);
+	real.close(fd);
+}
+
+void log_say(enum log_level level, const char *format, ...)
+{
+	unsigned swallowed = 0;
+	if (!log_wants(level) || (level <= LOG_LEVEL_WARN && !let_through(&swallowed)))
+		return;
+	int saved = errno;
+	char text[1024], line[1280], when[32];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	struct timespec now;
+	struct tm utc;
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &utc);
+	int size = snprintf(line, sizeof line, "%s.%03ldZ sleeve[%d] %s %s: %s", when,
+	                    now.tv_nsec / 1000000, (int)getpid(), program_name, words[level], text);
+	if (size > (int)sizeof line - 40)
+		size = (int)sizeof line - 40;
+	if (swallowed)
+		size += snprintf(line + size, 38, " (%u lines left out)", swallowed);
+	line[size++] = '\n';
+	if (sink == SINK_FILE)
+		to_file(line, (size_t)size);
+	else if (sink == SINK_SYSLOG)
+		to_syslog(level, text);
+	else
+		to_stderr(line, (size_t)size);
+	errno = saved;
+}

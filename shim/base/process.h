@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which process this is. */
+#ifndef SLEEVE_BASE_PROCESS_H
+#define SLEEVE_BASE_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* The process this memory belongs to; set at start and by the child's side of fork(2). */
+extern pid_t process_id;
+
+/*
+ * Is the caller another process that runs on this memory: a vfork(2) child, or one made by
+ * clone(2) behind our back?  Its descriptors are its own, the table is not: what it closes or
+ * duplicates must not be noted.  Costs a getpid(2).
+ */
+bool process_is_guest(void);
+
+/* Numbers from here on are for our own descriptors: high enough to be out of the program's way,
+ * low enough not to make the kernel's table grow (proc(5), RLIMIT_NOFILE). */
+int process_lowest_own(void);
+
+#endif

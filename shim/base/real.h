@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The functions we stand in front of. */
+#ifndef SLEEVE_BASE_REAL_H
+#define SLEEVE_BASE_REAL_H
+
+#include <netdb.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/*
+ * One pointer a line of calls.def: the next definition of that name in the search order (glibc's,
+ * or that of another preloaded library).  `real.read(fd, buffer, size)` is the call as it would
+ * be without us: it sets errno and is a cancellation point as usual.
+ *
+ * All are resolved at once, by the constructor or by whoever needs the first one earlier, so
+ * nothing is resolved on a hot path.  A name this libc does not have stays NULL; only calls newer
+ * than the oldest glibc supported can be: preadv64v2, pwritev64v2, epoll_pwait2, close_range,
+ * closefrom, and their doors answer ENOSYS or do the work by hand.
+ */
+struct real_calls {
+#define CALL(name, family, result, parameters, arguments) result(*name) parameters;
+#define VCALL(name, family, result, parameters) result(*name) parameters;
+#define VOIDCALL(name, family, parameters, arguments) void(*name) parameters;
+#include "shim/calls.def"
+#undef CALL
+#undef VCALL
+#undef VOIDCALL
+};
+
+extern struct real_calls real_calls;
+
+/* Fills the table; may be called at any time, by several threads at once. */
+void real_resolve(void);
+
+static inline struct real_calls *real_table(void)
+{
+	if (__builtin_expect(!__atomic_load_n(&real_calls.read, __ATOMIC_RELAXED), 0))
+		real_resolve();
+	return &real_calls;
+}
+
+#define real (*real_table())
+
+#endif

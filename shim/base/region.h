@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A small heap inside one stretch of pages. */
+#ifndef SLEEVE_BASE_REGION_H
+#define SLEEVE_BASE_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * First fit, lowest address first, neighbours merged when freed: what lives long ends up low and
+ * region_trim() can give the pages above back.  Results are aligned to 16 bytes and not zeroed.
+ * A region has no lock of its own: it belongs to whoever holds the lock of the session (or the
+ * rulebook) that owns it.  Contents may be secret; region_free() wipes.
+ */
+struct region;
+
+/* `base` is page aligned, `size` at most 1 GiB. */
+struct region *region_init(void *base, size_t size);
+void *region_alloc(struct region *r, size_t size); /* NULL when it does not fit */
+void *region_resize(struct region *r, void *p, size_t size);
+void region_free(struct region *r, void *p); /* accepts NULL */
+size_t region_size(const void *p); /* usable bytes of a block, at least what was asked */
+bool region_owns(const struct region *r, const void *p);
+
+/* Gives untouched-from-now-on pages above the last live block back to the kernel. */
+void region_trim(struct region *r);
+/* Overwrites everything that was ever used since the last trim. */
+void region_wipe(struct region *r);
+
+#endif

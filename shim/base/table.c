@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What each descriptor number of this process names. */
+#include "shim/base/table.h"
+
+#include "shim/base/arena.h"
+
+#include <sys/mman.h>
+
+/* fs.nr_open's default; a matching connection on a higher number is refused. */
+enum { ROWS = 1 << 20 };
+
+uint64_t *table_rows;
+unsigned table_size;
+static uint32_t *names; /* by slot */
+static int end;
+
+bool table_init(void)
+{
+	if (table_size)
+		return true;
+	size_t size = ROWS * sizeof *table_rows;
+	uint8_t *rows = mmap(NULL, size + ARENA_SLOTS * sizeof *names, PROT_READ | PROT_WRITE,
+	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (rows == MAP_FAILED)
+		return false;
+	table_rows = (uint64_t *)rows;
+	names = (uint32_t *)(rows + size);
+	__atomic_store_n(&table_size, ROWS, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void count(uint64_t entry, int change)
+{
+	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS)
+		__atomic_fetch_add(&names[table_slot(entry)], (uint32_t)change, __ATOMIC_ACQ_REL);
+}
+
+unsigned table_names(uint32_t slot)
+{
+	return __atomic_load_n(&names[slot], __ATOMIC_ACQUIRE);
+}
+
+uint64_t table_swap(int fd, uint64_t entry)
+{
+	int seen = __atomic_load_n(&end, __ATOMIC_RELAXED);
+	while (entry && fd >= seen)
+		if (__atomic_compare_exchange_n(&end, &seen, fd + 1, false, __ATOMIC_RELAXED,
+		                                __ATOMIC_RELAXED))
+			break;
+	count(entry, 1);
+	uint64_t old = __atomic_exchange_n(&table_rows[fd], entry, __ATOMIC_ACQ_REL);
+	count(old, -1);
+	return old;
+}
+
+bool table_take(int fd, uint64_t entry)
+{
+	uint64_t found = entry;
+	if (!__atomic_compare_exchange_n(&table_rows[fd], &found, 0, false, __ATOMIC_ACQ_REL,
+	                                 __ATOMIC_RELAXED))
+		return false;
+	count(entry, -1);
+	return true;
+}
+
+int table_end(void)
+{
+	return __atomic_load_n(&end, __ATOMIC_RELAXED);
+}

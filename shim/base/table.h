@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What each descriptor number of this process names. */
+#ifndef SLEEVE_BASE_TABLE_H
+#define SLEEVE_BASE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * One 64-bit word a number: private to the process (a fork copies it, as it copies the
+ * descriptors), read without a lock by every call, written with one atomic store.
+ *
+ *   0                         nothing of ours: the call goes straight to libc
+ *   pointer (low bit 0)       a TCP connection left in plaintext: its registry slot, for close
+ *   slot and stamp (low bit 1) a session: its place in the arena and the stamp it had when the
+ *                             entry was made.  A session whose stamp has moved on is not ours
+ *                             any more, so a stale entry can never reach another's keys.
+ *
+ * Before table_init(), and in a program that has no rules, the table has no rows and everything
+ * is "nothing of ours".
+ */
+extern uint64_t *table_rows;
+extern unsigned table_size;
+
+/* Reserves the rows (address space only; pages come with use).  False when it cannot. */
+bool table_init(void);
+
+static inline uint64_t table_get(int fd)
+{
+	if ((unsigned)fd >= table_size)
+		return 0;
+	return __atomic_load_n(&table_rows[fd], __ATOMIC_RELAXED);
+}
+
+/* The entry of fd if it is a session, else 0.  The hot path of every door. */
+static inline uint64_t table_session(int fd)
+{
+	uint64_t entry = table_get(fd);
+	return __builtin_expect(entry & 1, 0) ? entry : 0;
+}
+
+static inline uint64_t table_entry(uint32_t slot, uint32_t stamp)
+{
+	return (uint64_t)stamp << 32 | (uint64_t)slot << 1 | 1;
+}
+
+static inline uint32_t table_slot(uint64_t entry)
+{
+	return (uint32_t)entry >> 1;
+}
+
+static inline uint32_t table_stamp(uint64_t entry)
+{
+	return (uint32_t)(entry >> 32);
+}
+
+/* Two entries that are no sessions but must not reach the kernel either. */
+#define TABLE_OWN     table_entry(0x7ffffffe, 0) /* Sleeve's own descriptor: EBADF */
+#define TABLE_REFUSED table_entry(0x7fffffff, 0) /* taken out of service: EIO */
+
+/* Stores an entry and returns what stood there.  fd must be below table_size. */
+uint64_t table_swap(int fd, uint64_t entry);
+
+/* Takes the entry away only if it is still `entry`; true when this call did it. */
+bool table_take(int fd, uint64_t entry);
+
+/* How many numbers of this process name the session of this slot. */
+unsigned table_names(uint32_t slot);
+
+/* One more than the highest number that ever had an entry: bounds every walk. */
+int table_end(void);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Doors of the descriptor family. */
+#include "shim/entry/door.h"
+
+#include "shim/base/log.h"
+#include "shim/base/process.h"
+#include "shim/session/record.h"
+#include "shim/session/session.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "shim/entry/refuse.h"
+
+DOOR int close(int fd)
+{
+	if (table_get(fd) && !descriptor_ending(fd))
+		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
+	return real.close(fd);
+}
+
+/* ---- ranges: our own descriptors stay, the program does not know of them ------------------------- */
+
+static __thread int range_flags;
+static __thread int range_result;
+
+static void close_stretch(unsigned first, unsigned last)
+{
+	int result = real.close_range ? real.close_range(first, last, range_flags) : -1;
+	if (result < 0)
+		range_result = result;
+}
+
+DOOR int close_range(unsigned int first, unsigned int last, int flags)
+{
+	if (!real.close_range)
+		return (int)outcome_report(OUTCOME_ERRNO - ENOSYS, true);
+	if (first > last || !table_end() || (flags & CLOSE_RANGE_CLOEXEC))
+		return real.close_range(first, last, flags);
+	range_flags = flags;
+	range_result = 0;
+	descriptor_range_ending(first, last, close_stretch);
+	return range_result;
+}
+
+DOOR void closefrom(int first)
+{
+	if (close_range((unsigned)(first > 0 ? first : 0), ~0U, 0) == 0)
+		return;
+	/* A kernel before 5.9: one by one. */
+	long end = sysconf(_SC_OPEN_MAX);
+	for (int fd = first > 0 ? first : 0; fd < end; fd++)
+		close(fd);
+}
+
+/* ---- copies ----------------------------------------------------------------------------------------- */
+
+DOOR int dup(int fd)
+{
+	if (table_get(fd) == TABLE_OWN)
+		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
+	int to = real.dup(fd);
+	descriptor_copied(fd, to);
+	return to;
+}
+
+/*
+ * stdio inside libc does not come through our doors, so a session on 0, 1 or 2 could be written
+ * to in clear: it needs a carrier.
+ */
+static bool onto_stdio(int fd, int to)
+{
+	if (to > STDERR_FILENO || fd == to || !table_session(fd))
+		return false;
+	refuse_carrier(table_session(fd), "a copy onto a standard stream");
+	return true;
+}
+
+static int duplicate(int fd, int to, int flags, bool three)
+{
+	if (table_get(fd) == TABLE_OWN || (to >= 0 && table_get(to) == TABLE_OWN))
+		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
+	if (fd != to && table_get(to) && real.fcntl(fd, F_GETFD) >= 0)
+		descriptor_ending(to);
+	int result = three ? real.dup3(fd, to, flags) : real.dup2(fd, to);
+	if (fd != to)
+		descriptor_copied(fd, result);
+	return result;
+}
+
+DOOR int dup2(int fd, int to)
+{
+	if (onto_stdio(fd, to))
+		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
+	return duplicate(fd, to, 0, false);
+}
+
+DOOR int dup3(int fd, int to, int flags)
+{
+	if (onto_stdio(fd, to))
+		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
+	return duplicate(fd, to, flags, true);
+}
+
+/* fcntl(2): whatever the command takes fits a long. */
+static int control(int fd, int command, long argument)
+{
+	if (table_get(fd) == TABLE_OWN)
+		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
+	int result = real.fcntl(fd, command, argument);
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+		descriptor_copied(fd, result);
+	return result;
+}
+
+DOOR int fcntl(int fd, int command, ...)
+{
+	va_list arguments;
+	va_start(arguments, command);
+	long argument = va_arg(arguments, long);
+	va_end(arguments);
+	return control(fd, command, argument);
+}
+
+DOOR int fcntl64(int fd, int command, ...)
+{
+	va_list arguments;
+	va_start(arguments, command);
+	long argument = va_arg(arguments, long);
+	va_end(arguments);
+	return control(fd, command, argument);
+}
+
+static int available(int fd, uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return 0;
+	session_advance(s, fd);
+	size_t bytes = session_is_up(s) ? record_available(s, fd) : 0;
+	session_leave(s);
+	return (int)bytes;
+}
+
+DOOR int ioctl(int fd, unsigned long request, ...)
+{
+	va_list arguments;
+	va_start(arguments, request);
+	void *argument = va_arg(arguments, void *);
+	va_end(arguments);
+	uint64_t entry = table_session(fd);
+	int result = real.ioctl(fd, request, argument);
+	if (result == 0 && entry && request == FIONREAD)
+		*(int *)argument = available(fd, entry);
+	return result;
+}

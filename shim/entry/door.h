@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What all doors have in common. */
+#ifndef SLEEVE_ENTRY_DOOR_H
+#define SLEEVE_ENTRY_DOOR_H
+
+#include "shim/base/real.h"
+#include "shim/base/table.h"
+#include "shim/life/descriptor.h"
+#include "shim/session/block.h"
+#include "shim/session/outcome.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/*
+ * A door looks its descriptor up; what is not ours goes straight to libc; the rest is put into
+ * one form (a vector and flags) and dispatched.  `DOOR` marks what calls.def exports.
+ */
+#define DOOR __attribute__((visibility("default")))
+
+/* A result of OUTCOME_GONE: the number is not that session any more.  It is the kernel's again if
+ * it is not even a socket now; otherwise it was closed under the caller. */
+static inline bool door_passes(ssize_t outcome, int fd, uint64_t entry)
+{
+	return outcome == OUTCOME_GONE && descriptor_stale(fd, entry);
+}
+
+static inline ssize_t door_report(ssize_t outcome, bool no_signal)
+{
+	return outcome_report(outcome == OUTCOME_GONE ? OUTCOME_BAD_DESCRIPTOR : outcome, no_signal);
+}
+
+#endif

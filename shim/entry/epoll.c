@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Doors of the epoll family. */
+#include "shim/entry/door.h"
+
+#include "shim/base/kernel.h"
+#include "shim/session/pending.h"
+#include "shim/session/session.h"
+
+/* The first touch of a connection under way may find TCP ready for the ClientHello. */
+DOOR int epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
+{
+	uint64_t entry = table_session(fd);
+	struct session *s = NULL;
+	if (entry && session_peek_state(entry) <= SESSION_HANDSHAKING)
+		s = session_enter(entry);
+	if (s) {
+		int saved = errno;
+		session_advance(s, fd);
+		session_leave(s);
+		errno = saved;
+	}
+	return real.epoll_ctl(ep, op, fd, event);
+}
+
+/*
+ * Nothing is emulated: what the set reports is the kernel's word.  Only while handshakes are under
+ * way do we wait for the set (which can itself be polled) and for them together.
+ */
+static int wait_beside(int ep, struct epoll_event *events, int count, int64_t deadline,
+                       const sigset_t *mask)
+{
+	for (;;) {
+		struct pollfd p = {.fd = ep, .events = POLLIN};
+		int ready = block_poll(&p, 1, deadline, mask, true);
+		if (ready < 0)
+			return ready;
+		int found = real.epoll_pwait(ep, events, count, 0, mask);
+		if (found || kernel_now() >= deadline)
+			return found;
+	}
+}
+
+DOOR int epoll_pwait(int ep, struct epoll_event *events, int count, int timeout,
+                     const sigset_t *mask)
+{
+	if (!pending_any() || timeout == 0)
+		return real.epoll_pwait(ep, events, count, timeout, mask);
+	int64_t deadline = timeout < 0 ? INT64_MAX : kernel_now() + timeout * 1000000LL;
+	return wait_beside(ep, events, count, deadline, mask);
+}
+
+DOOR int epoll_wait(int ep, struct epoll_event *events, int count, int timeout)
+{
+	if (!pending_any() || timeout == 0)
+		return real.epoll_wait(ep, events, count, timeout);
+	return epoll_pwait(ep, events, count, timeout, NULL);
+}
+
+DOOR int epoll_pwait2(int ep, struct epoll_event *events, int count, const struct timespec *timeout,
+                      const sigset_t *mask)
+{
+	if (!real.epoll_pwait2)
+		return (int)outcome_report(OUTCOME_ERRNO - ENOSYS, true);
+	if (!pending_any() || (timeout && !timeout->tv_sec && !timeout->tv_nsec))
+		return real.epoll_pwait2(ep, events, count, timeout, mask);
+	int64_t deadline = INT64_MAX;
+	if (timeout && timeout->tv_sec < 1000000000)
+		deadline = kernel_now() + timeout->tv_sec * 1000000000LL + timeout->tv_nsec;
+	return wait_beside(ep, events, count, deadline, mask);
+}

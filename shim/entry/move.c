@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Doors of the calls that move bytes between two descriptors. */
+#include "shim/entry/door.h"
+
+#include "shim/base/kernel.h"
+#include "shim/base/scratch.h"
+#include "shim/session/record.h"
+#include "shim/session/session.h"
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+/* What one round carries: four records. */
+enum { CHUNK = 4 * TLS_PLAIN };
+
+/*
+ * sendfile(2).  The file is read at its place, not through its position, and the position (or
+ * *offset) is moved by what was really sent: nothing is read that the socket does not take.
+ */
+static ssize_t file_to_session(int out, uint64_t entry, int in, off64_t *offset, size_t size)
+{
+	off64_t at = offset ? *offset : lseek64(in, 0, SEEK_CUR);
+	if (at < 0)
+		return OUTCOME_ERRNO - (offset ? EINVAL : errno);
+	uint8_t *scratch = scratch_take();
+	if (!scratch)
+		return OUTCOME_NO_MEMORY;
+	size_t done = 0;
+	ssize_t result = 0;
+	while (done < size) {
+		size_t part = size - done < CHUNK ? size - done : CHUNK;
+		ssize_t got = pread64(in, scratch, part, at + (off64_t)done);
+		if (got <= 0) {
+			result = got < 0 ? OUTCOME_ERRNO - errno : 0;
+			break;
+		}
+		struct iovec v = {scratch, (size_t)got};
+		int more = (size_t)got < size - done ? MSG_MORE : 0;
+		result = block_send(out, entry, &v, 1, more);
+		if (result > 0)
+			done += (size_t)result;
+		if (result < got)
+			break;
+	}
+	scratch_give(scratch);
+	if (!done)
+		return result;
+	if (offset)
+		*offset = at + (off64_t)done;
+	else
+		lseek64(in, at + (off64_t)done, SEEK_SET);
+	return (ssize_t)done;
+}
+
+DOOR ssize_t sendfile64(int out, int in, off64_t *offset, size_t size)
+{
+	uint64_t entry = table_session(out);
+	if (!entry)
+		return real.sendfile64(out, in, offset, size);
+	int saved = errno;
+	ssize_t result = file_to_session(out, entry, in, offset, size);
+	errno = saved;
+	return door_report(result, false);
+}
+
+DOOR ssize_t sendfile(int out, int in, off_t *offset, size_t size)
+{
+	_Static_assert(sizeof(off_t) == sizeof(off64_t), "one sendfile serves both");
+	if (!table_session(out))
+		return real.sendfile(out, in, offset, size);
+	return sendfile64(out, in, offset, size);
+}
+
+/* ---- splice ------------------------------------------------------------------------------------------ */
+
+/* The kernel's room is asked first: what has left the pipe must be taken. */
+static ssize_t pipe_to_session(int in, int out, uint64_t entry, size_t size, unsigned flags)
+{
+	for (;;) {
+		struct session *s = session_enter(entry);
+		if (!s)
+			return session_absent(entry);
+		session_advance(s, out);
+		size_t room = 0;
+		if (session_is_up(s))
+			room = record_flush(s, out) ? record_room(s, out, size) : 0;
+		else if (s->state != SESSION_FAILED)
+			room = SESSION_EARLY - s->early_end;
+		bool failed = s->state == SESSION_FAILED || s->kernel_error;
+		session_leave(s);
+		if (failed)
+			room = 1; /* the write below finds the errno */
+		if (room) {
+			uint8_t *scratch = scratch_take();
+			if (!scratch)
+				return OUTCOME_NO_MEMORY;
+			size_t part = size < room ? size : room;
+			part = part < CHUNK ? part : CHUNK;
+			struct pollfd p = {.fd = in, .events = POLLIN};
+			bool empty = (flags & SPLICE_F_NONBLOCK) && real.poll(&p, 1, 0) == 0;
+			ssize_t got = empty ? -1 : real.read(in, scratch, part);
+			int error = empty ? EAGAIN : errno;
+			struct iovec v = {scratch, got > 0 ? (size_t)got : 0};
+			ssize_t put = got > 0 ? block_send(out, entry, &v, 1, 0) : 0;
+			scratch_give(scratch);
+			return got < 0 ? OUTCOME_ERRNO - error : put;
+		}
+		if ((flags & SPLICE_F_NONBLOCK) || kernel_nonblocking(out))
+			return OUTCOME_AGAIN;
+		struct pollfd p = {.fd = out, .events = POLLOUT};
+		if (block_poll(&p, 1, INT64_MAX, NULL, false) < 0)
+			return OUTCOME_ERRNO - errno;
+	}
+}
+
+/* Looked at first, taken when the pipe has it. */
+static ssize_t session_to_pipe(int in, uint64_t entry, int out, size_t size, unsigned flags)
+{
+	uint8_t *scratch = scratch_take();
+	if (!scratch)
+		return OUTCOME_NO_MEMORY;
+	struct iovec v = {scratch, size < CHUNK ? size : CHUNK};
+	int wait = flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0;
+	ssize_t result = block_receive(in, entry, &v, 1, MSG_PEEK | wait);
+	if (result > 0) {
+		struct pollfd p = {.fd = out, .events = POLLOUT};
+		bool full = (flags & SPLICE_F_NONBLOCK) && real.poll(&p, 1, 0) == 0;
+		ssize_t put = full ? -1 : real.write(out, scratch, (size_t)result);
+		result = put >= 0 ? put : OUTCOME_ERRNO - (full ? EAGAIN : errno);
+	}
+	if (result > 0) {
+		v.iov_len = (size_t)result;
+		block_receive(in, entry, &v, 1, MSG_DONTWAIT);
+	}
+	scratch_give(scratch);
+	return result;
+}
+
+DOOR ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t size,
+                    unsigned int flags)
+{
+	uint64_t from = table_session(in), to = table_session(out);
+	if (!from && !to)
+		return real.splice(in, in_offset, out, out_offset, size, flags);
+	int saved = errno;
+	ssize_t result;
+	if ((from && in_offset) || (to && out_offset))
+		result = OUTCOME_ERRNO - ESPIPE;
+	else if (from && to)
+		result = OUTCOME_ERRNO - EINVAL; /* one end has to be a pipe */
+	else
+		result = to ? pipe_to_session(in, out, to, size, flags)
+		            : session_to_pipe(in, from, out, size, flags);
+	errno = saved;
+	return door_report(result, false);
+}

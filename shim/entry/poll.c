@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Doors of the poll family. */
+#include "shim/entry/door.h"
+
+#include "shim/base/kernel.h"
+#include "shim/base/scratch.h"
+#include "shim/session/pending.h"
+
+#include <string.h>
+
+static int64_t deadline_of(const struct timespec *timeout)
+{
+	if (!timeout)
+		return INT64_MAX;
+	if (timeout->tv_sec > 1000000000)
+		return INT64_MAX;
+	return kernel_now() + timeout->tv_sec * 1000000000LL + timeout->tv_nsec;
+}
+
+static bool any_ours(const struct pollfd *fds, nfds_t count)
+{
+	for (nfds_t i = 0; i < count; i++)
+		if (table_session(fds[i].fd))
+			return true;
+	return pending_any();
+}
+
+DOOR int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	if (!table_end() || !any_ours(fds, count))
+		return real.poll(fds, count, timeout);
+	int64_t deadline = timeout < 0 ? INT64_MAX : kernel_now() + timeout * 1000000LL;
+	return block_poll(fds, count, deadline, NULL, true);
+}
+
+DOOR int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t limit)
+{
+	if (limit / sizeof *fds < count)
+		return real.__poll_chk(fds, count, timeout, limit);
+	return poll(fds, count, timeout);
+}
+
+DOOR int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+               const sigset_t *mask)
+{
+	if (!table_end() || !any_ours(fds, count))
+		return real.ppoll(fds, count, timeout, mask);
+	return block_poll(fds, count, deadline_of(timeout), mask, true);
+}
+
+DOOR int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                     const sigset_t *mask, size_t limit)
+{
+	if (limit / sizeof *fds < count)
+		return real.__ppoll_chk(fds, count, timeout, mask, limit);
+	return ppoll(fds, count, timeout, mask);
+}
+
+/* ---- select: the same question in another form --------------------------------------------------------- */
+
+/* Sets may be longer than fd_set says (select(2) takes as many bits as count needs). */
+static bool in(const fd_set *set, int fd)
+{
+	const unsigned long *words = (const unsigned long *)set;
+	return set && (words[fd / 64] >> fd % 64 & 1);
+}
+
+static void put(fd_set *set, int fd)
+{
+	((unsigned long *)set)[fd / 64] |= 1UL << fd % 64;
+}
+
+static bool selects_ours(int count, const fd_set *r, const fd_set *w, const fd_set *e)
+{
+	int end = count < table_end() ? count : table_end();
+	for (int fd = 0; fd < end; fd++)
+		if (table_session(fd) && (in(r, fd) || in(w, fd) || in(e, fd)))
+			return true;
+	return pending_any();
+}
+
+static void clear(fd_set *set, int count)
+{
+	if (set)
+		memset(set, 0, (size_t)(count + 63) / 64 * 8);
+}
+
+enum { READS = POLLIN | POLLRDNORM | POLLHUP | POLLERR, WRITES = POLLOUT | POLLERR };
+
+/* The kernel's own table of what counts as readable and writable (fs/select.c, POLLIN_SET ...). */
+static int tell(const struct pollfd *fds, int found, fd_set *r, fd_set *w, fd_set *e)
+{
+	int told = 0;
+	for (int i = 0; i < found; i++) {
+		short asked = fds[i].events, said = fds[i].revents;
+		if ((asked & POLLIN) && (said & READS))
+			put(r, fds[i].fd), told++;
+		if ((asked & POLLOUT) && (said & WRITES))
+			put(w, fds[i].fd), told++;
+		if ((asked & POLLPRI) && (said & POLLPRI))
+			put(e, fds[i].fd), told++;
+	}
+	return told;
+}
+
+static int select_as_poll(int count, fd_set *r, fd_set *w, fd_set *e, int64_t deadline,
+                          const sigset_t *mask)
+{
+	struct pollfd *fds = (struct pollfd *)scratch_take();
+	int found = 0;
+	for (int fd = 0; fds && fd < count && (size_t)found < SCRATCH_SIZE / sizeof *fds; fd++) {
+		short events = (short)((in(r, fd) ? POLLIN : 0) | (in(w, fd) ? POLLOUT : 0) |
+		                       (in(e, fd) ? POLLPRI : 0));
+		if (events)
+			fds[found++] = (struct pollfd){.fd = fd, .events = events};
+	}
+	int ready = fds ? block_poll(fds, (nfds_t)found, deadline, mask, true) : -1;
+	bool bad = false;
+	for (int i = 0; ready > 0 && i < found; i++)
+		bad |= fds[i].revents & POLLNVAL;
+	if (ready >= 0 && !bad) {
+		clear(r, count);
+		clear(w, count);
+		clear(e, count);
+		ready = ready ? tell(fds, found, r, w, e) : 0;
+	}
+	scratch_give((uint8_t *)fds);
+	return bad ? (int)door_report(OUTCOME_BAD_DESCRIPTOR, true) : ready;
+}
+
+/* Linux writes the time that is left back; programs rely on it. */
+DOOR int select(int count, fd_set *r, fd_set *w, fd_set *e, struct timeval *timeout)
+{
+	if (!table_end() || count < 0 || !selects_ours(count, r, w, e))
+		return real.select(count, r, w, e, timeout);
+	int64_t deadline = INT64_MAX;
+	if (timeout)
+		deadline = kernel_now() + timeout->tv_sec * 1000000000LL + timeout->tv_usec * 1000LL;
+	int ready = select_as_poll(count, r, w, e, deadline, NULL);
+	if (timeout) {
+		int64_t left = deadline - kernel_now();
+		left = left > 0 ? left : 0;
+		*timeout = (struct timeval){left / 1000000000, left % 1000000000 / 1000};
+	}
+	return ready;
+}
+
+DOOR int pselect(int count, fd_set *r, fd_set *w, fd_set *e, const struct timespec *timeout,
+                 const sigset_t *mask)
+{
+	if (!table_end() || count < 0 || !selects_ours(count, r, w, e))
+		return real.pselect(count, r, w, e, timeout, mask);
+	return select_as_poll(count, r, w, e, deadline_of(timeout), mask);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Doors of the read family. */
+#include "shim/entry/door.h"
+
+#include <sys/socket.h>
+
+/* tcp(7): there is no urgent data in a TLS stream; the error queue is the kernel's own. */
+static ssize_t receive(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
+{
+	if (flags & MSG_OOB)
+		return door_report(OUTCOME_NOT_SUPPORTED, true);
+	return door_report(block_receive(fd, entry, iov, count, flags), true);
+}
+
+DOOR ssize_t read(int fd, void *buffer, size_t size)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry)
+		return real.read(fd, buffer, size);
+	struct iovec v = {buffer, size};
+	return receive(fd, entry, &v, 1, 0);
+}
+
+/* Fortified forms (LSB): size is at most limit, or the compiler's check is to abort. */
+DOOR ssize_t __read_chk(int fd, void *buffer, size_t size, size_t limit)
+{
+	if (size > limit || !table_session(fd))
+		return real.__read_chk(fd, buffer, size, limit);
+	return read(fd, buffer, size);
+}
+
+DOOR ssize_t readv(int fd, const struct iovec *iov, int count)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry || count < 0)
+		return real.readv(fd, iov, count);
+	return receive(fd, entry, iov, count, 0);
+}
+
+/* preadv2(2): offset -1 means the stream; any other is ESPIPE on a socket, as the kernel says. */
+DOOR ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry || count < 0 || offset != -1)
+		return real.preadv2(fd, iov, count, offset, flags);
+	if (flags & ~(RWF_NOWAIT | RWF_HIPRI))
+		return door_report(OUTCOME_NOT_SUPPORTED, true);
+	return receive(fd, entry, iov, count, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);
+}
+
+DOOR ssize_t preadv64v2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
+{
+	if (!table_session(fd))
+		return real.preadv64v2(fd, iov, count, offset, flags);
+	return preadv2(fd, iov, count, offset, flags);
+}
+
+DOOR ssize_t recv(int fd, void *buffer, size_t size, int flags)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry || (flags & MSG_ERRQUEUE))
+		return real.recv(fd, buffer, size, flags);
+	struct iovec v = {buffer, size};
+	return receive(fd, entry, &v, 1, flags);
+}
+
+DOOR ssize_t __recv_chk(int fd, void *buffer, size_t size, size_t limit, int flags)
+{
+	if (size > limit || !table_session(fd))
+		return real.__recv_chk(fd, buffer, size, limit, flags);
+	return recv(fd, buffer, size, flags);
+}
+
+/* A connected TCP socket gives no address: its length becomes 0. */
+DOOR ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from,
+                      socklen_t *length)
+{
+	if (!table_session(fd) || (flags & MSG_ERRQUEUE))
+		return real.recvfrom(fd, buffer, size, flags, from, length);
+	ssize_t got = recv(fd, buffer, size, flags);
+	if (got >= 0 && from && length)
+		*length = 0;
+	return got;
+}
+
+DOOR ssize_t __recvfrom_chk(int fd, void *buffer, size_t size, size_t limit, int flags,
+                            struct sockaddr *from, socklen_t *length)
+{
+	if (size > limit || !table_session(fd))
+		return real.__recvfrom_chk(fd, buffer, size, limit, flags, from, length);
+	return recvfrom(fd, buffer, size, flags, from, length);
+}
+
+/* Descriptors that arrive with a message are new numbers of this process (unix(7)). */
+static void note_arrivals(const struct msghdr *message)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR((struct msghdr *)message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		const int *fds = (const int *)CMSG_DATA(c);
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof *fds; i++)
+			descriptor_created(fds[i]);
+	}
+}
+
+DOOR ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry || (flags & MSG_ERRQUEUE)) {
+		ssize_t got = real.recvmsg(fd, message, flags);
+		if (got >= 0 && message->msg_controllen)
+			note_arrivals(message);
+		return got;
+	}
+	ssize_t got = receive(fd, entry, message->msg_iov, (int)message->msg_iovlen, flags);
+	if (got >= 0)
+		message->msg_namelen = 0, message->msg_controllen = 0, message->msg_flags = 0;
+	return got;
+}
+
+/* recvmmsg(2): the first may wait, the others too unless MSG_WAITFORONE; an error after the
+ * first is kept for the next call. */
+DOOR int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags,
+                  struct timespec *timeout)
+{
+	if (!table_session(fd))
+		return real.recvmmsg(fd, messages, count, flags, timeout);
+	unsigned int done = 0;
+	for (; done < count; done++) {
+		ssize_t got = recvmsg(fd, &messages[done].msg_hdr, flags & ~MSG_WAITFORONE);
+		if (got < 0)
+			break;
+		messages[done].msg_len = (unsigned)got;
+		if (flags & MSG_WAITFORONE)
+			flags |= MSG_DONTWAIT;
+		if (got == 0)
+			return (int)done + 1;
+	}
+	return done ? (int)done : -1;
+}

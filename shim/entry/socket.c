@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Doors of the socket family. */
+#include "shim/entry/door.h"
+
+#include "shim/base/kernel.h"
+#include "shim/life/birth.h"
+#include "shim/session/pending.h"
+#include "shim/session/session.h"
+
+#include <netinet/in.h>
+
+DOOR int socket(int domain, int type, int protocol)
+{
+	int fd = real.socket(domain, type, protocol);
+	descriptor_created(fd);
+	return fd;
+}
+
+DOOR int socketpair(int domain, int type, int protocol, int sv[2])
+{
+	int result = real.socketpair(domain, type, protocol, sv);
+	if (result == 0) {
+		descriptor_created(sv[0]);
+		descriptor_created(sv[1]);
+	}
+	return result;
+}
+
+/* ---- connect -------------------------------------------------------------------------------------- */
+
+/* Sends the ClientHello if TCP is there; waits for the peer's proof where the rule says so. */
+static int greet(int fd, bool wait)
+{
+	uint64_t entry = table_session(fd);
+	struct session *s = entry ? session_enter(entry) : NULL;
+	if (!s)
+		return 0;
+	bool verified = s->peer.rule->verified_connect;
+	session_advance(s, fd);
+	session_leave(s);
+	if (!wait || !verified || kernel_nonblocking(fd))
+		return 0;
+	ssize_t outcome = block_handshake(fd, entry);
+	if (outcome == OUTCOME_RESET)
+		outcome = OUTCOME_ERRNO - ECONNREFUSED;
+	return (int)outcome_report(outcome, true);
+}
+
+static int connect_tcp(int fd, const struct sockaddr *address, socklen_t length)
+{
+	int saved = errno;
+	struct birth birth;
+	birth_ask_connect(&birth, fd, address, length);
+	if (birth.refused)
+		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
+	errno = saved;
+	int result = real.connect(fd, address, length);
+	int error = errno;
+	if (result < 0 && error != EINPROGRESS && error != EINTR) {
+		birth_abandoned(&birth);
+		errno = error;
+		return result;
+	}
+	if (!birth_connected(&birth, fd)) {
+		kernel_shutdown(fd, SHUT_RDWR);
+		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
+	}
+	errno = error;
+	return result == 0 ? greet(fd, true) : result;
+}
+
+DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	uint64_t entry = table_get(fd);
+	if (!table_size || (!entry && !birth_is_tcp(fd, address)))
+		return real.connect(fd, address, length);
+	if (entry && kernel_connected(fd)) /* EISCONN, or the end of a connect under way */
+		return real.connect(fd, address, length);
+	if (entry)
+		descriptor_created(fd); /* an earlier try came to nothing */
+	return birth_is_tcp(fd, address) ? connect_tcp(fd, address, length)
+	                                 : real.connect(fd, address, length);
+}
+
+/* ---- accept --------------------------------------------------------------------------------------- */
+
+/* ECONNABORTED is what accept(2) says of a connection that went away: servers go on. */
+static int settle(int fd, const struct sockaddr *remote, socklen_t length, int saved)
+{
+	descriptor_created(fd);
+	if (!table_size || !birth_is_tcp(fd, remote) || birth_accepted(fd, remote, length)) {
+		errno = saved;
+		return fd;
+	}
+	real.close(fd);
+	errno = ECONNABORTED;
+	return -1;
+}
+
+DOOR int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags)
+{
+	struct sockaddr_storage remote;
+	socklen_t size = sizeof remote;
+	pending_expire();
+	int saved = errno;
+	int fd = real.accept4(listener, (struct sockaddr *)&remote, &size, flags);
+	if (fd < 0)
+		return fd;
+	if (address && length) { /* accept(2): cut to the room there is, but with its full length */
+		socklen_t room = *length < size ? *length : size;
+		__builtin_memcpy(address, &remote, room);
+		*length = size;
+	}
+	return settle(fd, (struct sockaddr *)&remote, size, saved);
+}
+
+DOOR int accept(int listener, struct sockaddr *address, socklen_t *length)
+{
+	return accept4(listener, address, length, 0);
+}
+
+DOOR int listen(int fd, int backlog)
+{
+	return real.listen(fd, backlog);
+}
+
+/* ---- the rest --------------------------------------------------------------------------------------- */
+
+DOOR int shutdown(int fd, int how)
+{
+	uint64_t entry = table_session(fd);
+	struct session *s = entry ? session_enter(entry) : NULL;
+	if (!s)
+		return real.shutdown(fd, how);
+	int result = 0;
+	if (!kernel_connected(fd))
+		result = real.shutdown(fd, how); /* ENOTCONN */
+	else if (how == SHUT_WR || how == SHUT_RDWR)
+		session_shut_write(s, fd);
+	session_leave(s);
+	if (result == 0 && how != SHUT_WR)
+		result = real.shutdown(fd, SHUT_RD);
+	return result;
+}
+
+/* A failed handshake is what a program that looks here after EPOLLERR wants to know. */
+static int pending_error(int fd, uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return 0;
+	session_advance(s, fd);
+	int error = s->state == SESSION_FAILED && !s->reset_told ? ECONNRESET : 0;
+	s->reset_told |= error != 0;
+	session_leave(s);
+	return error;
+}
+
+DOOR int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
+{
+	int result = real.getsockopt(fd, level, name, value, length);
+	uint64_t entry = table_session(fd);
+	if (result == 0 && entry && level == SOL_SOCKET && name == SO_ERROR &&
+	    *length == sizeof(int) && *(int *)value == 0)
+		*(int *)value = pending_error(fd, entry);
+	return result;
+}

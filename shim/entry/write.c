@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Doors of the write family. */
+#include "shim/entry/door.h"
+
+#include <sys/socket.h>
+
+static ssize_t transmit(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
+{
+	if (flags & MSG_OOB)
+		return door_report(OUTCOME_NOT_SUPPORTED, true);
+	ssize_t put = block_send(fd, entry, iov, count, flags & (MSG_DONTWAIT | MSG_MORE));
+	return door_report(put, flags & MSG_NOSIGNAL);
+}
+
+/*
+ * tcp(7), TCP Fast Open: sendto on an unconnected socket connects and sends at once.  Data in the
+ * SYN would be plaintext, so it becomes the two calls it stands for.
+ */
+static bool opens(int flags, const struct sockaddr *to)
+{
+	return __builtin_expect((flags & MSG_FASTOPEN) && to, 0);
+}
+
+DOOR ssize_t write(int fd, const void *buffer, size_t size)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry)
+		return real.write(fd, buffer, size);
+	struct iovec v = {(void *)buffer, size};
+	return transmit(fd, entry, &v, 1, 0);
+}
+
+DOOR ssize_t writev(int fd, const struct iovec *iov, int count)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry || count < 0)
+		return real.writev(fd, iov, count);
+	return transmit(fd, entry, iov, count, 0);
+}
+
+DOOR ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry || count < 0 || offset != -1)
+		return real.pwritev2(fd, iov, count, offset, flags);
+	if (flags & ~(RWF_NOWAIT | RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+		return door_report(OUTCOME_NOT_SUPPORTED, true);
+	return transmit(fd, entry, iov, count, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);
+}
+
+DOOR ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
+{
+	if (!table_session(fd))
+		return real.pwritev64v2(fd, iov, count, offset, flags);
+	return pwritev2(fd, iov, count, offset, flags);
+}
+
+DOOR ssize_t send(int fd, const void *buffer, size_t size, int flags)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry)
+		return real.send(fd, buffer, size, flags);
+	struct iovec v = {(void *)buffer, size};
+	return transmit(fd, entry, &v, 1, flags);
+}
+
+DOOR ssize_t sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *to,
+                    socklen_t length)
+{
+	if (!table_session(fd)) {
+		if (!opens(flags, to))
+			return real.sendto(fd, buffer, size, flags, to, length);
+		if (connect(fd, to, length) < 0)
+			return -1;
+	}
+	return send(fd, buffer, size, flags & ~MSG_FASTOPEN);
+}
+
+DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry) {
+		if (!opens(flags, message->msg_name))
+			return real.sendmsg(fd, message, flags);
+		if (connect(fd, message->msg_name, message->msg_namelen) < 0)
+			return -1;
+		flags &= ~MSG_FASTOPEN;
+		struct msghdr rest = *message;
+		rest.msg_name = NULL;
+		rest.msg_namelen = 0;
+		entry = table_session(fd);
+		if (!entry)
+			return real.sendmsg(fd, &rest, flags);
+	}
+	return transmit(fd, entry, message->msg_iov, (int)message->msg_iovlen, flags);
+}
+
+DOOR int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
+{
+	if (!table_session(fd))
+		return real.sendmmsg(fd, messages, count, flags);
+	unsigned int done = 0;
+	for (; done < count; done++) {
+		ssize_t put = sendmsg(fd, &messages[done].msg_hdr, flags);
+		if (put < 0)
+			break;
+		messages[done].msg_len = (unsigned)put;
+	}
+	return done ? (int)done : -1;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A TCP connection comes to be: what the policy says of it, and what follows. */
+#ifndef SLEEVE_LIFE_BIRTH_H
+#define SLEEVE_LIFE_BIRTH_H
+
+#include "shim/session/rulebook.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* Is it a TCP (or MPTCP) socket of IPv4 or IPv6?  Others are none of our business. */
+bool birth_is_tcp(int fd, const struct sockaddr *address);
+
+/* Asked before connect(2): the verdict and the rulebook it came from, which birth_connected() or
+ * birth_abandoned() takes back.  Refusals are noted here. */
+struct birth {
+	struct rulebook *rulebook;
+	struct policy_verdict verdict;
+	struct policy_flow flow;
+	const struct sockaddr *remote;
+	char name[254];
+	bool refused;
+};
+void birth_ask_connect(struct birth *b, int fd, const struct sockaddr *address, socklen_t length);
+
+/* TCP's connect succeeded or is under way.  False: refused after all (no memory). */
+bool birth_connected(struct birth *b, int fd);
+void birth_abandoned(struct birth *b);
+
+/* A socket accepted from `remote`.  False: refused; the caller closes it. */
+bool birth_accepted(int fd, const struct sockaddr *remote, socklen_t length);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Descriptor numbers coming and going. */
+#include "shim/life/descriptor.h"
+
+#include "shim/base/kernel.h"
+#include "shim/base/process.h"
+#include "shim/base/table.h"
+#include "shim/registry/writer.h"
+#include "shim/session/block.h"
+#include "shim/session/rulebook.h"
+#include "shim/session/session.h"
+
+#include <errno.h>
+
+/* Forgets what fd names; fd itself is still open unless `closed`. */
+static void forget(int fd, uint64_t entry)
+{
+	if (!table_take(fd, entry))
+		return;
+	if (!(entry & 1))
+		registry_close((struct registry_slot *)(uintptr_t)entry);
+	else if (entry != TABLE_OWN && entry != TABLE_REFUSED && !table_names(table_slot(entry)))
+		session_drop(entry, fd);
+}
+
+void descriptor_created(int fd)
+{
+	uint64_t entry = fd >= 0 ? table_get(fd) : 0;
+	if (entry && !process_is_guest())
+		forget(fd, entry);
+}
+
+void descriptor_copied(int fd, int to)
+{
+	if (to < 0)
+		return;
+	descriptor_created(to);
+	uint64_t entry = table_session(fd);
+	if (entry && fd != to && (unsigned)to < table_size && !process_is_guest())
+		table_swap(to, entry);
+}
+
+/*
+ * What was written during a handshake has been accepted; closing must not lose it.  Only the
+ * last name in this process, and of the last holder, has to wait for it.
+ */
+static bool carries_early_bytes(uint64_t entry)
+{
+	if (session_peek_state(entry) > SESSION_OPEN || table_names(table_slot(entry)) > 1)
+		return false;
+	struct session *s = session_enter(entry);
+	if (!s)
+		return false;
+	bool carries = s->holder_count == 1 && (s->early_end || s->tail);
+	session_leave(s);
+	return carries;
+}
+
+bool descriptor_ending(int fd)
+{
+	uint64_t entry = table_get(fd);
+	if (!entry || process_is_guest())
+		return true;
+	if (entry == TABLE_OWN)
+		return false;
+	if ((entry & 1) && entry != TABLE_REFUSED && carries_early_bytes(entry))
+		block_until_sent(fd, entry);
+	forget(fd, entry);
+	return true;
+}
+
+void descriptor_range_ending(unsigned first, unsigned last, void (*closing)(unsigned, unsigned))
+{
+	unsigned end = process_is_guest() ? 0 : (unsigned)table_end();
+	for (unsigned fd = first; fd < end && fd <= last; fd++) {
+		if (!table_get((int)fd) || descriptor_ending((int)fd))
+			continue;
+		if (fd > first)
+			closing(first, fd - 1);
+		first = fd + 1;
+	}
+	if (first <= last)
+		closing(first, last);
+}
+
+bool descriptor_stale(int fd, uint64_t entry)
+{
+	int type;
+	socklen_t length = sizeof type;
+	if (kernel_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != -ENOTSOCK)
+		return false;
+	if (!process_is_guest())
+		forget(fd, entry);
+	return true;
+}
+
+void descriptor_all_ending(void)
+{
+	if (!table_size || process_is_guest())
+		return;
+	for (int fd = 0; fd < table_end(); fd++)
+		if (table_session(fd))
+			descriptor_ending(fd);
+}
+
+void descriptor_guard_own(bool (*owns)(int fd), int lowest)
+{
+	for (int fd = lowest; (unsigned)fd < table_size && fd < lowest + 32; fd++)
+		if (owns(fd) && !table_get(fd))
+			table_swap(fd, TABLE_OWN);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Descriptor numbers coming and going. */
+#ifndef SLEEVE_LIFE_DESCRIPTOR_H
+#define SLEEVE_LIFE_DESCRIPTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Every door that makes or ends a number goes through these, so that the table stays true.  All
+ * keep errno.  In a guest (vfork child) they do nothing: its numbers are not this table's.
+ */
+
+/* The kernel has just handed out fd: what the table still says of it is stale. */
+void descriptor_created(int fd);
+
+/* to is another name of what fd names. */
+void descriptor_copied(int fd, int to);
+
+/* fd is about to be closed or overwritten.  False: it is one of our own, or out of service, and
+ * the program has to be told EBADF. */
+bool descriptor_ending(int fd);
+
+/* The same for every number from first to last; our own are left open.  closing(a, b) is called
+ * for each stretch in between. */
+void descriptor_range_ending(unsigned first, unsigned last, void (*closing)(unsigned, unsigned));
+
+/* Is fd, used as session `entry`, no longer that socket?  (A close we did not see.)  Then the
+ * entry is gone and the call is the kernel's. */
+bool descriptor_stale(int fd, uint64_t entry);
+
+/* Ends all sessions that nobody else holds; the process is about to end. */
+void descriptor_all_ending(void);
+
+/* Marks our own descriptors so that no door touches them. */
+void descriptor_guard_own(bool (*owns)(int fd), int lowest);
+
+#endif

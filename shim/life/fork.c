@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What fork(2) means for sessions: both processes hold them. */
+#include "shim/life/fork.h"
+
+#include "shim/base/arena.h"
+#include "shim/base/names.h"
+#include "shim/base/process.h"
+#include "shim/base/table.h"
+#include "shim/registry/writer.h"
+#include "shim/session/pending.h"
+#include "shim/session/rulebook.h"
+#include "shim/session/session.h"
+#include "shim/tls/gate.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <unistd.h>
+
+/*
+ * The child's hold has to be there before either side can close: were it taken by the child, the
+ * parent of an accept-and-fork server could be the last to close before it, and say goodbye.
+ *
+ * Other threads go on meanwhile: a session they make between the walk and the fork is in the
+ * child's table without a hold.  The child takes such numbers out of service.
+ */
+static uint8_t held[ARENA_SLOTS];
+static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER;
+
+static void each_session(void (*visit)(int fd, uint64_t entry))
+{
+	for (int fd = 0; fd < table_end(); fd++) {
+		uint64_t entry = table_session(fd);
+		if (entry && table_slot(entry) < ARENA_SLOTS)
+			visit(fd, entry);
+	}
+}
+
+static void hold(int fd, uint64_t entry)
+{
+	(void)fd;
+	if (held[table_slot(entry)])
+		return;
+	held[table_slot(entry)] = 1;
+	session_hold(entry);
+}
+
+/* The child's pid is not known here; the child puts it in.  Nothing is left to do but forget. */
+static void forget(int fd, uint64_t entry)
+{
+	(void)fd;
+	held[table_slot(entry)] = 0;
+}
+
+static void claim(int fd, uint64_t entry)
+{
+	uint8_t *mark = &held[table_slot(entry)];
+	if (*mark == 0)
+		table_swap(fd, TABLE_REFUSED);
+	else if (*mark == 1)
+		session_claim(entry, process_id);
+	if (*mark)
+		*mark = 2;
+}
+
+/* The order in which they are taken anywhere. */
+static void before(void)
+{
+	pthread_mutex_lock(&forking);
+	each_session(hold);
+	rulebook_lock();
+	pending_lock();
+	names_lock();
+	gate_close();
+}
+
+static void release(void)
+{
+	gate_open();
+	names_unlock();
+	pending_unlock();
+	rulebook_unlock();
+}
+
+static void in_parent(void)
+{
+	release();
+	each_session(forget);
+	pthread_mutex_unlock(&forking);
+}
+
+static void in_child(void)
+{
+	process_id = getpid();
+	release();
+	each_session(claim);
+	each_session(forget);
+	registry_forked();
+	pthread_mutex_unlock(&forking);
+}
+
+void fork_start(void)
+{
+	pthread_atfork(before, in_parent, in_child);
+}

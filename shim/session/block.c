@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Blocking, timeouts and interruptions: what a socket call does when nothing can be done now. */
+#include "shim/session/block.h"
+
+#include "shim/base/kernel.h"
+#include "shim/base/real.h"
+#include "shim/base/scratch.h"
+#include "shim/base/table.h"
+#include "shim/session/pending.h"
+#include "shim/session/record.h"
+#include "shim/session/session.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/time.h>
+
+/* ---- poll, with handshakes going on behind it ------------------------------------------------------ */
+
+enum { HIDDEN = 64 };
+
+static void advance(int fd, uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	session_advance(s, fd);
+	session_leave(s);
+}
+
+/* What the kernel said of a session's socket, as far as it is true of the plaintext. */
+static short refine(int fd, uint64_t entry, short asked, short said)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return said;
+	if (s->state <= SESSION_HANDSHAKING) {
+		session_advance(s, fd);
+		if (s->state > SESSION_HANDSHAKING)
+			said = (short)kernel_poll(fd, asked);
+	}
+	if (s->state <= SESSION_HANDSHAKING) {
+		said &= (short)~(POLLIN | POLLRDNORM);
+		if (s->early_end == SESSION_EARLY)
+			said &= (short)~(POLLOUT | POLLWRNORM);
+	} else if (session_is_up(s)) {
+		if ((said & (POLLOUT | POLLWRNORM)) && !record_flush(s, fd) && !s->kernel_error)
+			said &= (short)~(POLLOUT | POLLWRNORM);
+		/* A reader that would wait must not be woken for half a record. */
+		if ((said & (POLLIN | POLLRDNORM)) && !kernel_nonblocking(fd) &&
+		    !record_readable(s, fd))
+			said &= (short)~(POLLIN | POLLRDNORM);
+	}
+	session_leave(s);
+	return said;
+}
+
+static struct timespec *until(int64_t deadline, struct timespec *left)
+{
+	if (deadline == INT64_MAX)
+		return NULL;
+	int64_t wait = deadline - kernel_now();
+	if (wait < 0)
+		wait = 0;
+	*left = (struct timespec){wait / 1000000000, wait % 1000000000};
+	return left;
+}
+
+/*
+ * While a handshake's own buffer is full the kernel's room to write is no news: asking for it
+ * would spin.
+ */
+static short events_to_ask(const struct pollfd *p)
+{
+	uint64_t entry = table_session(p->fd);
+	if (!entry || session_peek_state(entry) > SESSION_HANDSHAKING)
+		return p->events;
+	struct session *s = session_enter(entry);
+	if (!s)
+		return p->events;
+	session_advance(s, p->fd);
+	short events = p->events;
+	if (s->state <= SESSION_HANDSHAKING && s->early_end == SESSION_EARLY)
+		events = (short)((events & ~(POLLOUT | POLLWRNORM)) | POLLIN);
+	session_leave(s);
+	return events;
+}
+
+struct hidden {
+	uint64_t entries[HIDDEN];
+	struct pollfd set[]; /* the program's, then ours */
+};
+
+static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t deadline,
+                     const sigset_t *mask, bool only_hidden)
+{
+	for (nfds_t i = 0; i < count; i++) {
+		h->set[i] = fds[i];
+		h->set[i].revents = 0;
+		h->set[i].events = events_to_ask(&fds[i]);
+	}
+	unsigned extra = pending_any()
+		? pending_collect(only_hidden ? PENDING_HIDDEN : PENDING_ALL, h->set + count,
+		                  h->entries, HIDDEN, &deadline) : 0;
+	struct timespec left;
+	int ready = real.ppoll(h->set, count + extra, until(deadline, &left), mask);
+	if (ready <= 0)
+		return ready;
+	for (unsigned i = 0; i < extra; i++)
+		if (h->set[count + i].revents)
+			advance(h->set[count + i].fd, h->entries[i]);
+	int told = 0;
+	for (nfds_t i = 0; i < count; i++) {
+		short said = h->set[i].revents;
+		uint64_t entry = said ? table_session(fds[i].fd) : 0;
+		if (entry)
+			said = refine(fds[i].fd, entry, fds[i].events, said);
+		fds[i].revents = said & (fds[i].events | POLLERR | POLLHUP | POLLNVAL);
+		told += fds[i].revents != 0;
+	}
+	return told;
+}
+
+int block_poll(struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_t *mask,
+               bool only_hidden)
+{
+	size_t size = sizeof(struct hidden) + (count + HIDDEN) * sizeof *fds;
+	uint8_t *scratch = size > SCRATCH_SIZE ? NULL : scratch_take();
+	if (!scratch) { /* more than fits here: as it is, without what goes on behind */
+		struct timespec left;
+		return real.ppoll(fds, count, until(deadline, &left), mask);
+	}
+	int result;
+	int saved = errno;
+	do {
+		result = poll_once((struct hidden *)scratch, fds, count, deadline, mask, only_hidden);
+	} while (result == 0 && kernel_now() < deadline);
+	if (result == 0)
+		for (nfds_t i = 0; i < count; i++)
+			fds[i].revents = 0;
+	scratch_give(scratch);
+	if (result >= 0)
+		errno = saved;
+	return result;
+}
+
+/* ---- waiting for one session ------------------------------------------------------------------------- */
+
+static int64_t timeout_of(int fd, int option)
+{
+	struct timeval limit = {0};
+	socklen_t length = sizeof limit;
+	kernel_getsockopt(fd, SOL_SOCKET, option, &limit, &length);
+	if (!limit.tv_sec && !limit.tv_usec)
+		return INT64_MAX;
+	return kernel_now() + limit.tv_sec * 1000000000LL + limit.tv_usec * 1000LL;
+}
+
+/*
+ * A blocking read of an open session waits in a recv(2) that takes nothing: the kernel then does
+ * SO_RCVTIMEO, SA_RESTART and cancellation as it always does.
+ */
+static ssize_t wait_to_read(int fd, uint64_t entry)
+{
+	int saved = errno;
+	if (session_peek_state(entry) > SESSION_HANDSHAKING && !pending_any()) {
+		uint8_t byte;
+		ssize_t seen = real.recv(fd, &byte, 1, MSG_PEEK);
+		int error = errno;
+		errno = saved;
+		/* Other errors are the connection's: the next look finds them. */
+		if (seen < 0 && error == EINTR)
+			return OUTCOME_INTERRUPTED;
+		return seen < 0 && error == EAGAIN ? OUTCOME_AGAIN : 1;
+	}
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int ready = block_poll(&p, 1, timeout_of(fd, SO_RCVTIMEO), NULL, false);
+	int error = errno;
+	errno = saved;
+	if (ready < 0)
+		return error == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - error;
+	return ready ? 1 : OUTCOME_AGAIN;
+}
+
+static ssize_t wait_to_write(int fd, int64_t deadline)
+{
+	int saved = errno;
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	int ready = block_poll(&p, 1, deadline, NULL, false);
+	int error = errno;
+	errno = saved;
+	if (ready < 0)
+		return error == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - error;
+	return ready ? 1 : OUTCOME_AGAIN;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------- */
+
+static size_t total(const struct iovec *iov, int count)
+{
+	size_t sum = 0;
+	for (int i = 0; i < count; i++)
+		sum += iov[i].iov_len;
+	return sum;
+}
+
+/* Copies size bytes from a flat buffer to where `at` bytes into the vector is. */
+static void scatter(const struct iovec *iov, size_t at, const uint8_t *from, size_t size)
+{
+	for (; size; iov++) {
+		if (at >= iov->iov_len) {
+			at -= iov->iov_len;
+			continue;
+		}
+		size_t part = iov->iov_len - at < size ? iov->iov_len - at : size;
+		memcpy((uint8_t *)iov->iov_base + at, from, part);
+		from += part;
+		size -= part;
+		at = 0;
+	}
+}
+
+/* A connect that failed has its own errno, which the kernel tells once. */
+static ssize_t failure(struct session *s, int fd)
+{
+	uint8_t byte;
+	ssize_t seen = kernel_recv(fd, &byte, 1, MSG_PEEK);
+	s->reset_told = true;
+	return seen < 0 && seen != -EAGAIN && seen != -ENOTCONN ? OUTCOME_ERRNO + seen
+	                                                        : OUTCOME_RESET;
+}
+
+static ssize_t read_flat(struct session *s, int fd, uint8_t *dst, size_t size, int flags)
+{
+	if (s->state <= SESSION_HANDSHAKING) {
+		session_advance(s, fd);
+		if (s->state <= SESSION_HANDSHAKING)
+			return OUTCOME_AGAIN;
+	}
+	if (s->state == SESSION_FAILED)
+		return failure(s, fd);
+	if (flags & MSG_PEEK)
+		return record_peek(s, fd, dst, size);
+	return record_read(s, fd, dst, size);
+}
+
+/* One look, under the lock: what is there goes to `done` bytes into the vector and on. */
+static ssize_t read_now(int fd, uint64_t entry, const struct iovec *iov, int count, size_t done,
+                        size_t size, int flags)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return session_absent(entry);
+	ssize_t got;
+	if (count == 1 && !(flags & MSG_TRUNC)) {
+		got = read_flat(s, fd, (uint8_t *)iov->iov_base + done, size - done, flags);
+	} else {
+		/* Through a flat buffer: a vector of small pieces would cost a system call each. */
+		uint8_t *scratch = scratch_take();
+		size_t part = size - done < SCRATCH_SIZE ? size - done : SCRATCH_SIZE;
+		got = scratch ? read_flat(s, fd, scratch, part, flags) : OUTCOME_NO_MEMORY;
+		if (got > 0 && !(flags & MSG_TRUNC))
+			scatter(iov, done, scratch, (size_t)got);
+		scratch_give(scratch);
+	}
+	session_leave(s);
+	return got;
+}
+
+ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
+{
+	size_t size = total(iov, count), done = 0;
+	bool wait_all = (flags & MSG_WAITALL) && !(flags & MSG_PEEK);
+	for (;;) {
+		ssize_t got = size ? read_now(fd, entry, iov, count, done, size, flags) : 0;
+		if (got > 0) {
+			done += (size_t)got;
+			bool more = count > 1 && (size_t)got == SCRATCH_SIZE && done < size;
+			if (done == size || !(wait_all || more) || (flags & MSG_PEEK))
+				return (ssize_t)done;
+			if (more)
+				continue;
+		} else if (got != OUTCOME_AGAIN) {
+			return done ? (ssize_t)done : got;
+		}
+		if (done && !wait_all)
+			return (ssize_t)done;
+		if ((flags & MSG_DONTWAIT) || kernel_nonblocking(fd))
+			return done ? (ssize_t)done : OUTCOME_AGAIN;
+		ssize_t waited = wait_to_read(fd, entry);
+		if (waited < 0)
+			return done ? (ssize_t)done : waited;
+	}
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------- */
+
+static ssize_t write_flat(struct session *s, int fd, const uint8_t *src, size_t size, int flags)
+{
+	if (s->state <= SESSION_HANDSHAKING)
+		session_advance(s, fd);
+	if (s->state <= SESSION_HANDSHAKING)
+		return session_write_early(s, fd, src, size);
+	if (s->state == SESSION_FAILED)
+		return s->reset_told ? OUTCOME_PIPE : failure(s, fd);
+	if (s->state == SESSION_SHUT_WRITE || s->state == SESSION_CLOSED || s->shutdown_wanted)
+		return OUTCOME_PIPE;
+	return record_write(s, fd, src, size, flags);
+}
+
+/* Small pieces become one record, as they would become one segment. */
+static ssize_t write_now(int fd, uint64_t entry, const struct iovec *iov, int count, size_t done,
+                         int flags)
+{
+	while (count && done >= iov->iov_len) {
+		done -= iov->iov_len;
+		iov++;
+		count--;
+	}
+	if (!count)
+		return 0;
+	struct session *s = session_enter(entry);
+	if (!s)
+		return session_absent(entry);
+	ssize_t put;
+	size_t first = iov->iov_len - done;
+	if (count == 1 || first >= TLS_PLAIN) {
+		put = write_flat(s, fd, (const uint8_t *)iov->iov_base + done, first, flags);
+	} else {
+		uint8_t *scratch = scratch_take();
+		size_t size = 0;
+		for (int i = 0; scratch && i < count && size < 4 * TLS_PLAIN; i++) {
+			size_t part = iov[i].iov_len - done;
+			if (part > 4 * TLS_PLAIN - size)
+				part = 4 * TLS_PLAIN - size;
+			memcpy(scratch + size, (const uint8_t *)iov[i].iov_base + done, part);
+			size += part;
+			done = 0;
+		}
+		put = scratch ? write_flat(s, fd, scratch, size, flags) : OUTCOME_NO_MEMORY;
+		scratch_give(scratch);
+	}
+	session_leave(s);
+	return put;
+}
+
+ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
+{
+	size_t size = total(iov, count), done = 0;
+	int64_t deadline = -1;
+	while (done < size) {
+		ssize_t put = write_now(fd, entry, iov, count, done, flags);
+		if (put > 0) {
+			done += (size_t)put;
+			continue;
+		}
+		if (put != OUTCOME_AGAIN)
+			return done ? (ssize_t)done : put;
+		if ((flags & MSG_DONTWAIT) || kernel_nonblocking(fd))
+			return done ? (ssize_t)done : OUTCOME_AGAIN;
+		if (deadline < 0)
+			deadline = timeout_of(fd, SO_SNDTIMEO);
+		ssize_t waited = wait_to_write(fd, deadline);
+		if (waited < 0)
+			return done ? (ssize_t)done : waited;
+	}
+	return (ssize_t)done;
+}
+
+/* ---- handshakes that somebody waits for ------------------------------------------------------------------- */
+
+ssize_t block_handshake(int fd, uint64_t entry)
+{
+	for (;;) {
+		advance(fd, entry);
+		enum session_state state = session_peek_state(entry);
+		if (state > SESSION_HANDSHAKING)
+			return state == SESSION_FAILED ? OUTCOME_RESET : 0;
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		if (block_poll(&p, 1, INT64_MAX, NULL, false) < 0)
+			return errno == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - errno;
+	}
+}
+
+/*
+ * A program may write and close at once.  The kernel would carry the bytes to their end; until
+ * the handshake is done we have to, and until there are carriers for it the close waits.
+ */
+void block_until_sent(int fd, uint64_t entry)
+{
+	int saved = errno;
+	for (;;) {
+		struct session *s = session_enter(entry);
+		if (!s)
+			break;
+		session_advance(s, fd);
+		bool flushed = s->state <= SESSION_HANDSHAKING ? !s->early_end
+		                                               : record_flush(s, fd) || s->kernel_error;
+		bool overdue = kernel_now() >= s->deadline + s->timeout;
+		bool handshaking = s->state <= SESSION_HANDSHAKING;
+		session_leave(s);
+		if (flushed || overdue)
+			break;
+		struct pollfd p = {.fd = fd, .events = handshaking ? POLLIN : POLLOUT};
+		if (block_poll(&p, 1, kernel_now() + 100000000, NULL, false) < 0 && errno != EINTR)
+			break;
+	}
+	errno = saved;
+}

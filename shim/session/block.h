@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Blocking, timeouts and interruptions: what a socket call does when nothing can be done now. */
+#ifndef SLEEVE_SESSION_BLOCK_H
+#define SLEEVE_SESSION_BLOCK_H
+
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/*
+ * Called by the doors without any lock, with the table entry they found.  Whether to wait is
+ * read from the descriptor each time (another process may have changed it).  No lock is held
+ * while waiting.  Waits are cancellation points (pthreads(7)).
+ *
+ * flags: MSG_PEEK, MSG_WAITALL, MSG_DONTWAIT, MSG_TRUNC for reading; MSG_DONTWAIT, MSG_MORE for
+ * writing.  Others are the doors' business.  Return: a count, or an enum outcome.
+ */
+ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count, int flags);
+ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, int flags);
+
+/* Until the handshake is done, for verified_connect.  0, or an enum outcome. */
+ssize_t block_handshake(int fd, uint64_t entry);
+
+/* Waits no longer than a handshake may take for early bytes to leave; before a close. */
+void block_until_sent(int fd, uint64_t entry);
+
+/*
+ * poll(2) over any descriptors, sessions among them, that also moves this thread's handshakes
+ * on.  deadline: CLOCK_MONOTONIC ns, INT64_MAX for none.  mask as in ppoll(2).  Returns as poll
+ * does, with errno.
+ */
+int block_poll(struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_t *mask,
+               bool only_hidden);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Records between the kernel and TLS: the writing half. */
+#include "shim/session/record.h"
+
+#include "shim/base/kernel.h"
+
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+
+/*
+ * A record is encrypted only when the kernel has room for all of it.  For if part of the last
+ * record of a write stayed with us, the program, told that everything is written, might never
+ * call again, and its peer would wait for ever.  How much room there is SO_MEMINFO says, to
+ * the byte of socket memory; it is asked rarely, because what was free stays free but for what
+ * we send (the send buffer grows by itself and is hardly ever made smaller).
+ */
+enum { BATCH = 4 * TLS_PLAIN, PACKET = 2048 };
+
+/* Socket memory that `size` bytes may take: payload and the kernel's own, generously. */
+static int64_t cost(size_t size)
+{
+	return (int64_t)size * 2 + PACKET;
+}
+
+static int64_t ask_room(int fd)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = {0};
+	socklen_t length = sizeof memory;
+	if (kernel_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0)
+		return 0;
+	int64_t room = (int64_t)memory[SK_MEMINFO_SNDBUF] - memory[SK_MEMINFO_WMEM_QUEUED];
+	/* tcp(7), TCP_NOTSENT_LOWAT: a program may have asked for a shorter queue. */
+	int limit = kernel_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0);
+	if (limit > 0 && limit < room)
+		room = limit;
+	return room;
+}
+
+/*
+ * How much plaintext may be encrypted now; 0: the kernel is full and has noted that somebody
+ * waits for room (poll does that: without it an edge-triggered waiter would never be woken).
+ */
+size_t record_room(struct session *s, int fd, size_t size)
+{
+	size_t want = size < BATCH ? size : BATCH;
+	if (s->room >= cost(want + 256))
+		return want;
+	s->room = ask_room(fd);
+	if (s->room >= cost(want + 256))
+		return want;
+	if (!(kernel_poll(fd, POLLOUT) & POLLOUT))
+		return 0;
+	s->room = ask_room(fd);
+	/* Less than all fits: a record as large as certainly does, at the least a small one. */
+	int64_t fits = (s->room - PACKET) / 2 - 256;
+	size_t least = 512;
+	size_t part = fits > (int64_t)least ? (size_t)fits : least;
+	return part < want ? part : want;
+}
+
+/* Appends to what waits; nothing is lost even where memory is: the session ends then. */
+static bool wait_with(struct session *s, const uint8_t *bytes, size_t size)
+{
+	size_t waiting = s->tail_end - s->tail_at;
+	if (s->tail_at && waiting)
+		memmove(s->tail, s->tail + s->tail_at, waiting);
+	uint8_t *grown = region_resize(s->region, s->tail, waiting + size);
+	if (!grown)
+		return false;
+	memcpy(grown + waiting, bytes, size);
+	s->tail = grown;
+	s->tail_at = 0;
+	s->tail_end = (uint32_t)(waiting + size);
+	return true;
+}
+
+bool record_flush(struct session *s, int fd)
+{
+	while (s->tail_at < s->tail_end) {
+		ssize_t sent = kernel_send(fd, s->tail + s->tail_at, s->tail_end - s->tail_at, 0);
+		if (sent <= 0) {
+			if (sent != -EAGAIN)
+				s->kernel_error = (int)-sent;
+			return false;
+		}
+		registry_count(s->registry, 0, 0, 0, (uint64_t)sent);
+		s->tail_at += (uint32_t)sent;
+	}
+	if (s->tail) {
+		region_free(s->region, s->tail);
+		s->tail = NULL;
+		s->tail_at = s->tail_end = 0;
+		if (s->shutdown_wanted && session_is_up(s)) {
+			s->shutdown_wanted = false;
+			if (s->state == SESSION_OPEN || s->state == SESSION_SHUT_READ)
+				session_shut_write(s, fd);
+			else
+				kernel_shutdown(fd, SHUT_WR);
+		}
+	}
+	return true;
+}
+
+/*
+ * A flight of the handshake and the first bytes behind it are small segments in flight at once:
+ * Nagle's rule would hold the second until a delayed acknowledgement, 40 ms (RFC 9293 section
+ * 3.7.4).  So they are sent with it off; the program's setting is put back at once.
+ */
+static ssize_t send_pushed(struct session *s, int fd, const uint8_t *bytes, size_t size, int flags)
+{
+	bool push = !s->pushed && !kernel_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (push)
+		kernel_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	ssize_t sent = kernel_send(fd, bytes, size, flags);
+	if (push)
+		kernel_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 0);
+	return sent;
+}
+
+void record_send(struct session *s, int fd, struct tls_io *io, int flags)
+{
+	size_t size = io->out_used;
+	io->out_used = 0;
+	if (!record_flush(s, fd)) {
+		if (!s->kernel_error && !wait_with(s, io->out, size))
+			s->kernel_error = ENOMEM;
+		return;
+	}
+	if (!size)
+		return;
+	ssize_t sent = s->pushed ? kernel_send(fd, io->out, size, flags)
+	                         : send_pushed(s, fd, io->out, size, flags);
+	if (sent < 0 && sent != -EAGAIN) {
+		s->kernel_error = (int)-sent;
+		return;
+	}
+	size_t taken = sent > 0 ? (size_t)sent : 0;
+	registry_count(s->registry, 0, 0, 0, taken);
+	s->room -= cost(taken);
+	if (taken < size && !wait_with(s, io->out + taken, size - taken))
+		s->kernel_error = ENOMEM;
+}
+
+ssize_t record_write(struct session *s, int fd, const uint8_t *src, size_t size, int flags)
+{
+	struct tls_io io;
+	size_t done = 0;
+	if (s->kernel_error)
+		return OUTCOME_PIPE;
+	if (!record_flush(s, fd))
+		return s->kernel_error ? OUTCOME_ERRNO - s->kernel_error : OUTCOME_AGAIN;
+	if (!session_io(s, &io))
+		return OUTCOME_NO_MEMORY;
+	while (done < size && !s->tail) {
+		size_t part = record_room(s, fd, size - done);
+		if (!part)
+			break;
+		if (!tls_seal(s->tls, &io, src + done, part)) {
+			session_fail(s, fd, REGISTRY_INTERNAL);
+			break;
+		}
+		record_send(s, fd, &io, flags);
+		s->pushed = true;
+		if (s->kernel_error)
+			break;
+		done += part;
+	}
+	session_io_end(&io);
+	registry_count(s->registry, 0, done, 0, 0);
+	if (done)
+		return (ssize_t)done;
+	if (s->state == SESSION_FAILED)
+		return OUTCOME_RESET;
+	if (s->kernel_error == EPIPE)
+		return OUTCOME_PIPE;
+	return s->kernel_error ? OUTCOME_ERRNO - s->kernel_error : OUTCOME_AGAIN;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The handshakes under way in this process. */
+#include "shim/session/pending.h"
+
+#include "shim/base/kernel.h"
+#include "shim/base/table.h"
+#include "shim/session/session.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+/* As many as there can be sessions; pages come with use. */
+enum { MOST = 1 << 16 };
+
+struct handshake {
+	uint64_t entry;
+	pthread_t thread;
+	int fd;
+};
+
+unsigned pending_count;
+static struct handshake *list; /* pending_count of them, under the lock */
+static int64_t soonest;        /* no deadline is earlier; under the lock, read as a hint */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void pending_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void pending_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+void pending_add(int fd, uint64_t entry)
+{
+	pending_lock();
+	if (!list) {
+		void *fresh = mmap(NULL, MOST * sizeof *list, PROT_READ | PROT_WRITE,
+		                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		list = fresh == MAP_FAILED ? NULL : fresh;
+	}
+	if (list && pending_count < MOST) {
+		list[pending_count] = (struct handshake){entry, pthread_self(), fd};
+		__atomic_store_n(&pending_count, pending_count + 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&soonest, 0, __ATOMIC_RELAXED);
+	}
+	pending_unlock();
+}
+
+static bool over(const struct handshake *h)
+{
+	return table_get(h->fd) != h->entry || session_peek_state(h->entry) > SESSION_HANDSHAKING;
+}
+
+/* What the handshake waits for; 0: nothing that this scope would not leave to the program. */
+static short events_of(struct session *s, int fd, enum pending_scope scope)
+{
+	bool connecting = s->peer.rule->side == POLICY_CONNECT;
+	if (s->state == SESSION_FRESH && connecting && !kernel_connected(fd))
+		return POLLOUT;
+	if (s->state == SESSION_FRESH && !connecting && scope == PENDING_HIDDEN && !s->early_end)
+		return 0;
+	return s->tail ? POLLIN | POLLOUT : POLLIN;
+}
+
+/* The list's lock is taken before a session's, never the other way round. */
+unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t *entries,
+                         unsigned size, int64_t *deadline)
+{
+	unsigned found = 0, kept = 0;
+	int64_t now = kernel_now(), earliest = INT64_MAX;
+	pthread_t self = pthread_self();
+	pending_lock();
+	for (unsigned i = 0; i < pending_count; i++) {
+		struct handshake h = list[i];
+		struct session *s = over(&h) ? NULL : session_enter(h.entry);
+		if (!s)
+			continue;
+		bool unconnected = s->state == SESSION_FRESH &&
+		                   s->peer.rule->side == POLICY_CONNECT && !kernel_connected(h.fd);
+		if (now >= s->deadline && !unconnected) {
+			session_fail(s, h.fd, REGISTRY_HANDSHAKE_TIMEOUT);
+			session_leave(s);
+			continue;
+		}
+		if (!unconnected && s->deadline < earliest)
+			earliest = s->deadline;
+		short events = found < size && pthread_equal(h.thread, self)
+		                       ? events_of(s, h.fd, scope) : 0;
+		session_leave(s);
+		list[kept++] = h;
+		if (!events)
+			continue;
+		set[found] = (struct pollfd){.fd = h.fd, .events = events};
+		entries[found++] = h.entry;
+	}
+	__atomic_store_n(&pending_count, kept, __ATOMIC_RELAXED);
+	__atomic_store_n(&soonest, earliest, __ATOMIC_RELAXED);
+	pending_unlock();
+	if (earliest < *deadline)
+		*deadline = earliest;
+	return found;
+}
+
+void pending_expire(void)
+{
+	int64_t unused = INT64_MAX;
+	if (pending_any() && kernel_now() >= __atomic_load_n(&soonest, __ATOMIC_RELAXED))
+		pending_collect(PENDING_HIDDEN, NULL, NULL, 0, &unused);
+}

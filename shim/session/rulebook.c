@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The policy in force in this process, with a TLS context for each rule that may need one. */
+#include "shim/session/rulebook.h"
+
+#include "shim/base/arena.h"
+#include "shim/base/kernel.h"
+#include "shim/base/log.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct rulebook_settings settings;
+static struct rulebook *current;   /* under the lock */
+static struct policy_watch *watch; /* under the lock */
+static int64_t looked_at;          /* under the lock */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void rulebook_lock(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void rulebook_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+/* The host's heap is not ours to use in the middle of its calls; a rulebook is a page or two. */
+static struct rulebook *allocate(size_t rules)
+{
+	size_t size = sizeof(struct rulebook) + rules * sizeof(struct tls_context *);
+	struct rulebook *r = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	                          -1, 0);
+	if (r == MAP_FAILED)
+		return NULL;
+	r->contexts = (struct tls_context **)(r + 1);
+	r->holders = 1;
+	return r;
+}
+
+static void discard(struct rulebook *r, struct policy *policy)
+{
+	size_t rules = policy ? policy->rule_count : 0;
+	for (size_t i = 0; r && i < rules; i++)
+		tls_context_free(r->contexts[i]);
+	policy_free(policy);
+	if (r)
+		munmap(r, sizeof *r + rules * sizeof(struct tls_context *));
+}
+
+static bool may_need_context(const struct policy_rule *rule)
+{
+	return (rule->mode == POLICY_STRICT || rule->mode == POLICY_PERMISSIVE) &&
+	       policy_rule_concerns(rule, &settings.program);
+}
+
+static struct rulebook *load(struct policy_watch *w, struct policy_findings *findings)
+{
+	struct policy *policy = policy_load(settings.path, policy_watch_directory(w), findings);
+	struct rulebook *r = policy ? allocate(policy->rule_count) : NULL;
+	if (!r) {
+		policy_free(policy);
+		return NULL;
+	}
+	r->policy = policy;
+	bool fine = true;
+	for (size_t i = 0; i < policy->rule_count; i++) {
+		if (!may_need_context(&policy->rules[i]))
+			continue;
+		r->contexts[i] = tls_context_new(&policy->rules[i], w, findings);
+		fine &= r->contexts[i] != NULL;
+	}
+	if (fine)
+		return r;
+	discard(r, policy);
+	return NULL;
+}
+
+static void report(const struct policy_findings *findings, const char *consequence)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct policy_finding *f = &findings->list[i];
+		if (f->severity == POLICY_ERROR)
+			log_say(LOG_LEVEL_ERROR, "%s:%d: %s; %s", f->file, f->line, f->text,
+			        consequence);
+		else
+			log_say(LOG_LEVEL_WARN, "%s:%d: %s", f->file, f->line, f->text);
+	}
+	if (findings->errors && !findings->count)
+		log_say(LOG_LEVEL_ERROR, "%s cannot be used; %s", settings.path, consequence);
+}
+
+/*
+ * The arena has to be there before a fork can share it, so it is made as soon as a rule could
+ * lead to a session.  A program that no rule names never gets one.
+ */
+static void prepare(const struct rulebook *r)
+{
+	for (size_t i = 0; i < r->policy->rule_count; i++) {
+		if (!r->contexts[i])
+			continue;
+		if (!arena_init())
+			log_say(LOG_LEVEL_ERROR, "no address space for sessions; connections that "
+			                         "need TLS will be refused (is RLIMIT_AS set?)");
+		return;
+	}
+}
+
+/*
+ * The watch is told of the files a good policy names; while the policy is broken it watches the
+ * policy alone, and a mended policy is seen by that.
+ */
+static void renew(const char *consequence)
+{
+	struct policy_findings findings = {0};
+	struct policy_watch *fresh = policy_watch_new(settings.path, NULL, settings.lowest_fd);
+	struct rulebook *r = fresh ? load(fresh, &findings) : NULL;
+	report(&findings, consequence);
+	policy_findings_clear(&findings);
+	const struct policy *watched = r ? r->policy : current ? current->policy : NULL;
+	if (watched) {
+		policy_watch_free(fresh);
+		fresh = policy_watch_new(settings.path, watched, settings.lowest_fd);
+	}
+	if (fresh) {
+		policy_watch_free(watch);
+		watch = fresh;
+	}
+	if (!r)
+		return;
+	prepare(r);
+	struct rulebook *old = current;
+	current = r;
+	if (old)
+		rulebook_put(old);
+}
+
+void rulebook_start(const struct rulebook_settings *given)
+{
+	settings = *given;
+	settings.program.uid = geteuid();
+	rulebook_lock();
+	renew("every TCP connection of this program is refused until it is mended");
+	looked_at = kernel_now();
+	rulebook_unlock();
+}
+
+bool rulebook_concerns(void)
+{
+	if (!current)
+		return true;
+	const struct policy *p = current->policy;
+	if (p->unmatched == POLICY_DENY)
+		return true;
+	for (size_t i = 0; i < p->rule_count; i++)
+		if (p->rules[i].mode != POLICY_PLAINTEXT &&
+		    policy_rule_concerns(&p->rules[i], &settings.program))
+			return true;
+	return false;
+}
+
+struct rulebook *rulebook_get(void)
+{
+	rulebook_lock();
+	int64_t now = kernel_now();
+	if (now - looked_at >= 1000000000) {
+		looked_at = now;
+		if (!watch || policy_watch_changed(watch))
+			renew(current ? "the policy before this change stays in force"
+			              : "every TCP connection of this program is refused");
+	}
+	struct rulebook *r = current;
+	if (r)
+		__atomic_fetch_add(&r->holders, 1, __ATOMIC_RELAXED);
+	rulebook_unlock();
+	return r;
+}
+
+void rulebook_put(struct rulebook *r)
+{
+	if (r && __atomic_sub_fetch(&r->holders, 1, __ATOMIC_ACQ_REL) == 0)
+		discard(r, r->policy);
+}
+
+struct policy_verdict rulebook_decide(const struct rulebook *r, const struct policy_flow *flow)
+{
+	struct policy_program program = settings.program;
+	program.uid = geteuid();
+	return policy_decide(r->policy, &program, flow);
+}
+
+bool rulebook_owns(int fd)
+{
+	return watch && policy_watch_owns(watch, fd);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One sleeved connection. */
+#ifndef SLEEVE_SESSION_SESSION_H
+#define SLEEVE_SESSION_SESSION_H
+
+#include "shim/registry/writer.h"
+#include "shim/session/outcome.h"
+#include "shim/session/rulebook.h"
+#include "shim/tls/tls.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/*
+ * A session lives in a slot of the shared arena; everything it points to lies in its region (same
+ * address in every process of the family) or, the rulebook and its context, in memory that a
+ * fork copies to the same address.  One robust process-shared lock guards it.  The lock is held
+ * while bytes are moved between the kernel, TLS and the caller, never while waiting: every
+ * system call under it is non-blocking and no cancellation point (base/kernel.h).
+ *
+ * Everything here is called with the lock held, unless it says otherwise, and with `fd`, the
+ * number by which this process knows the socket.
+ */
+
+#define SESSION_STATES(X) \
+	X(FRESH, "fresh")             /* TCP only; no byte of TLS has passed */ \
+	X(HANDSHAKING, "handshaking") \
+	X(OPEN, "open")               /* the peer is authenticated */ \
+	X(SHUT_WRITE, "shut-write")   /* we said close_notify and may still read */ \
+	X(SHUT_READ, "shut-read")     /* the peer said close_notify; we may still write */ \
+	X(CLOSED, "closed")           /* both */ \
+	X(FAILED, "failed")           /* no byte passes any more */
+
+enum session_state {
+#define X(name, text) SESSION_##name,
+	SESSION_STATES(X)
+#undef X
+	SESSION_STATE_COUNT
+};
+
+enum session_event {
+	SESSION_BEGIN,    /* the first byte of TLS is due */
+	SESSION_FINISHED, /* handshake done, peer authenticated */
+	SESSION_WE_CLOSE, /* our close_notify is out */
+	SESSION_PEER_CLOSES,
+	SESSION_BREAKS,
+	SESSION_EVENT_COUNT
+};
+
+enum { SESSION_HOLDERS = 8, SESSION_EARLY = 64 * 1024 };
+
+struct session {
+	pthread_mutex_t lock;
+	uint32_t stamp; /* one more whenever the slot is given back */
+	uint32_t slot;
+	uint8_t state; /* enum session_state; read without the lock as a hint only */
+	uint8_t reason;
+	bool shutdown_wanted; /* SHUT_WR asked for during the handshake */
+	bool truncated;       /* FIN came without close_notify */
+	bool peer_finished;   /* the kernel has seen FIN */
+	bool pushed;          /* the first application bytes have left */
+	bool early_blocked;   /* somebody was told EAGAIN during the handshake */
+	bool reset_told;      /* ECONNRESET has been reported once */
+	int kernel_error;     /* errno that ended the connection, 0 */
+
+	/* inbox: see record.c */
+	uint8_t *held; /* plaintext not yet delivered: held_at .. held_end of held_size */
+	uint32_t held_at, held_end, held_size;
+	uint8_t *part; /* the beginning of a record */
+	uint32_t part_end, part_size;
+	bool token; /* the last byte of the last held record is still in the kernel */
+
+	/* outbox */
+	uint8_t *tail; /* ciphertext the kernel has not taken yet: tail_at .. tail_end */
+	uint32_t tail_at, tail_end;
+	uint8_t *early; /* plaintext accepted before the handshake is done */
+	uint32_t early_end;
+	int64_t room; /* what the kernel's send buffer is known to take at least */
+
+	struct region *region; /* NULL while fresh and again at the end */
+	struct tls *tls;
+	struct rulebook *rulebook;
+	struct tls_context *context;
+	struct registry_slot *registry;
+	size_t overhead; /* bytes a record is longer than its plaintext, at the least */
+	int64_t deadline;
+	int64_t timeout; /* nanoseconds a handshake may take */
+
+	/* Processes that hold it.  More than fit are counted only. */
+	uint32_t holder_count;
+	pid_t holders[SESSION_HOLDERS];
+
+	struct tls_peer peer; /* 16-byte address, names, verdict */
+	char name[254];       /* peer.expected points here */
+};
+
+const char *session_state_name(enum session_state state);
+void session_move(struct session *s, enum session_event event);
+
+/* The other end's address and port, for messages. */
+void session_describe(const struct session *s, char *text, size_t size);
+
+/* ---- by descriptor; without the lock ------------------------------------------------------- */
+
+/* A new session for a socket that is connected, or being connected, under this rule.  Stores it
+ * in the table.  Takes over the caller's count of the rulebook.  False: no memory, or the number
+ * is too high; the caller refuses the connection. */
+bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdict *verdict,
+                   const struct policy_flow *flow, const struct sockaddr *local,
+                   const struct sockaddr *remote);
+
+/* The session behind a table entry, locked; NULL when it is over or was never ours. */
+struct session *session_enter(uint64_t entry);
+void session_leave(struct session *s);
+/* Why session_enter() gave NULL, as an outcome. */
+ssize_t session_absent(uint64_t entry);
+
+/* The state as a hint, without the lock. */
+enum session_state session_peek_state(uint64_t entry);
+
+/* This process has dropped its last descriptor of the session; fd is still open.  Says goodbye
+ * and ends the session if nobody else holds it. */
+void session_drop(uint64_t entry, int fd);
+
+/* A fork is about to happen: one more holder each.  Then, in the child, its pid.  (Where the
+ * fork fails, a hold of nobody stays; it is found dead at the next close.) */
+void session_hold(uint64_t entry);
+void session_claim(uint64_t entry, pid_t now);
+
+/* An exec is about to end this process's hold; and has failed. */
+void session_lend(uint64_t entry);
+void session_reclaim(uint64_t entry);
+
+/* ---- with the lock -------------------------------------------------------------------------- */
+
+static inline bool session_is_up(const struct session *s)
+{
+	return s->state >= SESSION_OPEN && s->state <= SESSION_CLOSED;
+}
+
+/* Moves the handshake on as far as what has arrived allows.  Never waits. */
+void session_advance(struct session *s, int fd);
+
+/* Accepts plaintext before the handshake is done; OUTCOME_AGAIN when the buffer is full. */
+ssize_t session_write_early(struct session *s, int fd, const uint8_t *bytes, size_t size);
+
+/* close_notify, then the kernel's FIN. */
+void session_shut_write(struct session *s, int fd);
+
+/* The peer has said close_notify. */
+void session_peer_closed(struct session *s, int fd);
+
+/* Ends it for good: nothing passes any more, every poller wakes. */
+void session_fail(struct session *s, int fd, enum registry_reason reason);
+
+/* The region, taken when first needed; NULL: out of memory. */
+struct region *session_region(struct session *s);
+
+/* A tls_io for one call on this session, over a scratch buffer; false when memory is out. */
+bool session_io(struct session *s, struct tls_io *io);
+void session_io_end(struct tls_io *io);
+
+/* Where in the scratch buffer of a tls_io incoming bytes go: `size` bytes, and one before. */
+uint8_t *session_io_inbox(struct tls_io *io, size_t *size);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Keeping wolfSSL's own locks out of a forked child. */
+#include "shim/tls/gate.h"
+
+#include <pthread.h>
+
+/* Writers first: a server that shakes hands all the time must still be able to fork. */
+static pthread_rwlock_t gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+
+void gate_enter(void)
+{
+	pthread_rwlock_rdlock(&gate);
+}
+
+void gate_leave(void)
+{
+	pthread_rwlock_unlock(&gate);
+}
+
+void gate_close(void)
+{
+	pthread_rwlock_wrlock(&gate);
+}
+
+void gate_open(void)
+{
+	pthread_rwlock_unlock(&gate);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where wolfSSL's allocations go. */
+#include "shim/tls/memory.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <wolfssl/options.h>
+#include <wolfssl/wolfcrypt/types.h>
+
+/*
+ * Every block carries before it the region it belongs to, so that freeing needs to know nothing:
+ * the last session that uses a context frees it, with the session's region current.
+ */
+struct origin {
+	struct region *region; /* NULL: on a bench */
+	void *alignment;
+};
+
+struct bench {
+	uint8_t *base;
+	size_t size, used;
+	unsigned live;
+};
+
+/* Address space only; a context with the usual 140 public CAs takes 80 KiB. */
+enum { HEAP_SIZE = 256 << 20 };
+
+static __thread struct region *current;
+static __thread struct bench bench;
+static struct region *heap;
+static pthread_mutex_t heap_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void memory_begin(struct region *region, uint8_t *base, size_t size)
+{
+	current = region;
+	bench = (struct bench){.base = base, .size = size};
+}
+
+void memory_end(void)
+{
+	current = NULL;
+	bench = (struct bench){0};
+}
+
+void memory_lock(void)
+{
+	pthread_mutex_lock(&heap_lock);
+}
+
+void memory_unlock(void)
+{
+	pthread_mutex_unlock(&heap_lock);
+}
+
+static struct region *reserve_heap(void)
+{
+	void *base = mmap(NULL, HEAP_SIZE, PROT_READ | PROT_WRITE,
+	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED)
+		return NULL;
+	madvise(base, HEAP_SIZE, MADV_DONTDUMP);
+	return region_init(base, HEAP_SIZE);
+}
+
+static void *on_bench(size_t size)
+{
+	size = (size + sizeof(struct origin) + 15) & ~(size_t)15;
+	if (size > bench.size - bench.used)
+		return NULL;
+	struct origin *block = (struct origin *)(bench.base + bench.used);
+	block->region = NULL;
+	bench.used += size;
+	bench.live++;
+	return block + 1;
+}
+
+static void *in_region(struct region *region, size_t size)
+{
+	struct origin *block = region_alloc(region, size + sizeof *block);
+	if (!block)
+		return NULL;
+	block->region = region;
+	return block + 1;
+}
+
+static void *in_heap(size_t size)
+{
+	memory_lock();
+	if (!heap)
+		heap = reserve_heap();
+	void *p = heap ? in_region(heap, size) : NULL;
+	memory_unlock();
+	return p;
+}
+
+/*
+ * wolfSSL adds the intermediate CAs that a peer sent, once verified, to the context's certificate
+ * manager (internal.c, ProcessPeerCerts; asn.c, FillSigner): made during a session's handshake,
+ * they outlive it.  These are the types of what the manager keeps.
+ */
+static bool kept_by_context(int type)
+{
+	return type == DYNAMIC_TYPE_SIGNER || type == DYNAMIC_TYPE_SUBJECT_CN ||
+	       type == DYNAMIC_TYPE_PUBLIC_KEY || type == DYNAMIC_TYPE_ALTNAME;
+}
+
+void *XMALLOC(size_t size, void *hint, int type)
+{
+	(void)hint;
+	if (!current || kept_by_context(type))
+		return in_heap(size);
+	if (bench.base && (type == DYNAMIC_TYPE_IN_BUFFER || type == DYNAMIC_TYPE_OUT_BUFFER)) {
+		void *p = on_bench(size);
+		if (p)
+			return p;
+	}
+	return in_region(current, size);
+}
+
+/* A bench is used by few blocks: when the last one goes, all of it is free again. */
+void XFREE(void *p, void *hint, int type)
+{
+	(void)hint;
+	(void)type;
+	if (!p)
+		return;
+	struct origin *block = (struct origin *)p - 1;
+	struct region *region = block->region;
+	if (!region) {
+		if (--bench.live == 0)
+			bench.used = 0;
+	} else if (region == heap) {
+		memory_lock();
+		region_free(heap, block);
+		memory_unlock();
+	} else {
+		region_free(region, block);
+	}
+}
+
+/* Record buffers, the only blocks on a bench, are never resized. */
+void *XREALLOC(void *p, size_t size, void *hint, int type)
+{
+	if (!p)
+		return XMALLOC(size, hint, type);
+	struct origin *block = (struct origin *)p - 1;
+	if (!block->region)
+		return NULL;
+	void *moved = XMALLOC(size, hint, type);
+	if (moved) {
+		size_t had = region_size(block) - sizeof *block;
+		memcpy(moved, p, had < size ? had : size);
+		XFREE(p, hint, type);
+	}
+	return moved;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where wolfSSL's allocations go. */
+#ifndef SLEEVE_TLS_MEMORY_H
+#define SLEEVE_TLS_MEMORY_H
+
+#include "shim/base/region.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * wolfSSL is built with XMALLOC_USER: every allocation comes through here and never meets the
+ * host's malloc.  There are three places:
+ *
+ *   a bench    record buffers, for the length of one call
+ *   a region   what belongs to a session: shared memory, gone with the session
+ *   the heap   the rest, contexts with their keys above all: private to the process, with a
+ *              lock of its own, not in core dumps
+ *
+ * Regions and benches belong to whoever holds the session's lock.  A block is freed where it
+ * came from, whichever thread frees it.
+ */
+
+/* For the length of one call into wolfSSL in this thread.  Nested calls do not happen. */
+void memory_begin(struct region *region, uint8_t *bench, size_t bench_size);
+void memory_end(void);
+
+/* Around fork(2), so that the child does not inherit the heap's lock from another thread. */
+void memory_lock(void);
+void memory_unlock(void);
+
+/* The hooks that wolfSSL calls (wolfssl/wolfcrypt/types.h, XMALLOC_USER). */
+void *XMALLOC(size_t size, void *hint, int type);
+void *XREALLOC(void *p, size_t size, void *hint, int type);
+void XFREE(void *p, void *hint, int type);
+
+#endif

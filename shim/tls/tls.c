@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One connection's TLS: bytes in, bytes out, no descriptor of its own. */
+#include "shim/tls/tls.h"
+
+#include "shim/tls/context.h"
+#include "shim/tls/gate.h"
+#include "shim/tls/memory.h"
+
+#include <errno.h>
+#include <string.h>
+#include <wolfssl/options.h>
+#include <wolfssl/ssl.h>
+#include <wolfssl/error-ssl.h>
+#include <wolfssl/wolfcrypt/error-crypt.h>
+
+/* A struct tls is a WOLFSSL; the other name keeps wolfSSL's out of the other folders. */
+static WOLFSSL *ssl_of(struct tls *t)
+{
+	return (WOLFSSL *)t;
+}
+
+/*
+ * Every call into wolfSSL stands between these two.  wolfSSL sets errno to 0 here and there
+ * (wolfSSL_read, wolfSSL_write), which a program would take for news.
+ */
+static int enter(struct tls *t, struct tls_io *io)
+{
+	int saved = errno;
+	memory_begin(io->region, io->bench, io->bench_size);
+	if (t) {
+		wolfSSL_SetIOReadCtx(ssl_of(t), io);
+		wolfSSL_SetIOWriteCtx(ssl_of(t), io);
+	}
+	return saved;
+}
+
+static void leave(int saved)
+{
+	memory_end();
+	errno = saved;
+}
+
+/* ---- the callbacks ------------------------------------------------------------------------ */
+
+/*
+ * Returning 0 here would make wolfSSL spin (internal.c, GetInputData), so the end of the stream
+ * is CONN_CLOSE.  During the handshake wolfSSL asks for exactly the header, then exactly the
+ * body, so nothing behind the handshake is ever taken from the kernel.
+ */
+int tls_receive_callback(WOLFSSL *ssl, char *buffer, int size, void *ctx)
+{
+	(void)ssl;
+	struct tls_io *io = ctx;
+	if (io->record_size) {
+		size_t part = (size_t)size < io->record_size ? (size_t)size : io->record_size;
+		memcpy(buffer, io->record, part);
+		io->record += part;
+		io->record_size -= part;
+		return (int)part;
+	}
+	if (!io->receive)
+		return WOLFSSL_CBIO_ERR_WANT_READ;
+	io->received = io->receive(io->link, buffer, (size_t)size);
+	if (io->received > 0)
+		return (int)io->received;
+	if (io->received == 0)
+		return WOLFSSL_CBIO_ERR_CONN_CLOSE;
+	if (io->received == -EAGAIN || io->received == -EINTR)
+		return WOLFSSL_CBIO_ERR_WANT_READ;
+	return WOLFSSL_CBIO_ERR_CONN_RST;
+}
+
+/*
+ * Never WANT_WRITE: wolfSSL would rebuild or repeat what it has half sent when anything else
+ * flushed in between (a KeyUpdate answer is enough).  Everything is taken; back-pressure is the
+ * caller's, before it calls tls_seal().
+ */
+int tls_send_callback(WOLFSSL *ssl, char *buffer, int size, void *ctx)
+{
+	(void)ssl;
+	struct tls_io *io = ctx;
+	if ((size_t)size > io->out_size - io->out_used)
+		return WOLFSSL_CBIO_ERR_GENERAL;
+	memcpy(io->out + io->out_used, buffer, (size_t)size);
+	io->out_used += (size_t)size;
+	return size;
+}
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+struct tls *tls_new(struct tls_context *context, struct tls_peer *peer, struct tls_io *io)
+{
+	int saved = enter(NULL, io);
+	gate_enter();
+	WOLFSSL *ssl = context_connection(context, peer);
+	gate_leave();
+	leave(saved);
+	return (struct tls *)ssl;
+}
+
+void tls_free(struct tls *t, struct region *region)
+{
+	if (!t)
+		return;
+	struct tls_io io = {.region = region};
+	int saved = enter(t, &io);
+	gate_enter();
+	wolfSSL_free(ssl_of(t));
+	gate_leave();
+	leave(saved);
+}
+
+/* ---- why it failed ------------------------------------------------------------------------- */
+
+/* The alert the peer sent us; it says more than our own error does. */
+static enum registry_reason reason_of_alert(struct tls *t)
+{
+	WOLFSSL_ALERT_HISTORY history;
+	if (wolfSSL_get_alert_history(ssl_of(t), &history) != WOLFSSL_SUCCESS)
+		return REGISTRY_PEER_ALERT;
+	switch (history.last_rx.code) {
+	case handshake_failure:
+	case wolfssl_alert_protocol_version:
+		return REGISTRY_NO_COMMON_PARAMETERS;
+	default:
+		return REGISTRY_PEER_ALERT;
+	}
+}
+
+static enum registry_reason reason_of(struct tls *t, const struct tls_io *io, int error)
+{
+	switch (error) {
+	case SOCKET_ERROR_E:
+	case SOCKET_PEER_CLOSED_E:
+		return io->received < 0 && io->received != -EAGAIN ? REGISTRY_RESET
+		                                                   : REGISTRY_PEER_CLOSED;
+	case FATAL_ERROR:
+		return reason_of_alert(t);
+	case AES_GCM_AUTH_E:
+	case MAC_CMP_FAILED_E:
+	case VERIFY_MAC_ERROR:
+	case DECRYPT_ERROR:
+	case VERIFY_FINISHED_ERROR:
+	case SEQUENCE_ERROR:
+	case OUT_OF_ORDER_E:
+	case LENGTH_ERROR:
+		return REGISTRY_BAD_RECORD;
+	case UNKNOWN_RECORD_TYPE:
+	case PARSE_ERROR:
+	case VERSION_ERROR:
+	case UNKNOWN_HANDSHAKE_TYPE:
+		return REGISTRY_NOT_TLS;
+	case NO_PEER_CERT:
+		return REGISTRY_NO_CLIENT_CERTIFICATE;
+	case MATCH_SUITE_ERROR:
+	case UNSUPPORTED_SUITE:
+	case ECC_CURVE_ERROR:
+	case BAD_KEY_SHARE_DATA:
+	case EXT_MISSING:
+		return REGISTRY_NO_COMMON_PARAMETERS;
+	case ZERO_RETURN:
+		return REGISTRY_PEER_CLOSED;
+	case MEMORY_E:
+		return REGISTRY_NO_MEMORY;
+	default:
+		return REGISTRY_BAD_RECORD;
+	}
+}
+
+/*
+ * Our own reading of a first record that is not TLS: wolfSSL says VERSION_ERROR for both a peer
+ * that speaks plaintext and one that speaks only an old TLS.
+ */
+enum tls_result tls_handshake(struct tls *t, struct tls_peer *peer, struct tls_io *io,
+                              enum registry_reason *reason)
+{
+	int saved = enter(t, io);
+	io->received = -EAGAIN;
+	gate_enter();
+	int result = wolfSSL_negotiate(ssl_of(t));
+	gate_leave();
+	int error = result == WOLFSSL_SUCCESS ? 0 : wolfSSL_get_error(ssl_of(t), result);
+	leave(saved);
+	if (!error) {
+		if (context_authenticated(ssl_of(t), peer))
+			return TLS_DONE;
+		*reason = REGISTRY_NO_CLIENT_CERTIFICATE;
+		return TLS_FAILED;
+	}
+	if (error == WOLFSSL_ERROR_WANT_READ || error == WANT_READ)
+		return TLS_AGAIN;
+	*reason = peer->reason != REGISTRY_NONE ? peer->reason : reason_of(t, io, error);
+	return TLS_FAILED;
+}
+
+enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t size, size_t *got,
+                         enum registry_reason *reason)
+{
+	*got = 0;
+	int saved = enter(t, io);
+	int result = wolfSSL_read(ssl_of(t), dst, (int)(size < TLS_PLAIN ? size : TLS_PLAIN));
+	int error = result > 0 ? 0 : wolfSSL_get_error(ssl_of(t), result);
+	leave(saved);
+	if (!error) {
+		*got = (size_t)result;
+		return TLS_DONE;
+	}
+	if (error == WOLFSSL_ERROR_WANT_READ || error == WANT_READ)
+		return TLS_DONE;
+	if (error == WOLFSSL_ERROR_ZERO_RETURN || error == ZERO_RETURN)
+		return TLS_CLOSED;
+	*reason = error == FATAL_ERROR ? REGISTRY_PEER_ALERT
+	          : error == MEMORY_E  ? REGISTRY_NO_MEMORY
+	                               : REGISTRY_BAD_RECORD;
+	return TLS_FAILED;
+}
+
+bool tls_seal(struct tls *t, struct tls_io *io, const void *src, size_t size)
+{
+	int saved = enter(t, io);
+	int result = wolfSSL_write(ssl_of(t), src, (int)size);
+	leave(saved);
+	return result == (int)size;
+}
+
+/* Called once: a second wolfSSL_shutdown() reads, and could swallow data. */
+void tls_goodbye(struct tls *t, struct tls_io *io)
+{
+	int saved = enter(t, io);
+	wolfSSL_shutdown(ssl_of(t));
+	leave(saved);
+}
+
+/* ---- what was agreed ------------------------------------------------------------------------ */
+
+struct tls_facts tls_describe(struct tls *t)
+{
+	WOLFSSL *ssl = ssl_of(t);
+	WOLFSSL_CIPHER *cipher = wolfSSL_get_current_cipher(ssl);
+	struct tls_facts facts = {
+		.version = wolfSSL_get_version(ssl),
+		.cipher = cipher ? wolfSSL_CIPHER_get_name(cipher) : "",
+		.group = wolfSSL_get_curve_name(ssl),
+		.resumed = wolfSSL_session_reused(ssl),
+	};
+	return facts;
+}
+
+/* RFC 8446 section 5.2: header, content type, tag.  TLS 1.2: the explicit nonce where AES-GCM has
+ * one (RFC 5288), none for ChaCha20 (RFC 7905). */
+size_t tls_overhead(struct tls *t)
+{
+	WOLFSSL *ssl = ssl_of(t);
+	if (strcmp(wolfSSL_get_version(ssl), "TLSv1.3") == 0)
+		return TLS_HEADER + 1 + 16;
+	const char *cipher = wolfSSL_get_cipher_name(ssl);
+	bool chacha = cipher && strstr(cipher, "CHACHA");
+	return TLS_HEADER + 16 + (chacha ? 0 : 8);
+}
