@@ -138,6 +138,23 @@ static void write_age(const struct row *row, char cell[CELL])
 		snprintf(cell, CELL, "%" PRId64 "d", age / 86400);
 }
 
+enum {
+	ID,
+	USER,
+	PROGRAM,
+	SIDE,
+	LOCAL,
+	REMOTE,
+	VERDICT,
+	PEER,
+	RULE,
+	BYTES,
+	GROUP,
+	STATE,
+	AGE,
+	COLUMNS
+};
+
 /* From left to right.  The one with the highest `rank` goes first where room is short; a column
  * with a `least` width may be cut down to it. */
 static const struct column {
@@ -146,17 +163,21 @@ static const struct column {
 	unsigned rank;
 	size_t least; /* 0: its cells are never cut */
 	bool right;
-} columns[] = {
-	{"ID", write_id, 0, 0, false},           {"USER", write_user, 9, 0, false},
-	{"PROGRAM", write_program, 2, 8, false}, {"SIDE", write_side, 4, 0, false},
-	{"LOCAL", write_local, 8, 0, false},     {"REMOTE", write_remote, 3, 0, false},
-	{"VERDICT", write_verdict, 1, 0, false}, {"PEER OR REASON", write_peer, 5, 14, false},
-	{"RULE", write_rule, 6, 8, false},       {"GROUP", write_group, 10, 0, false},
-	{"STATE", write_state, 12, 0, false},    {"IN", write_in, 7, 0, true},
-	{"OUT", write_out, 7, 0, true},          {"AGE", write_age, 11, 0, true},
+} columns[COLUMNS] = {
+	[ID] = {"ID", write_id, 0, 0, false},
+	[USER] = {"USER", write_user, 9, 0, false},
+	[PROGRAM] = {"PROGRAM", write_program, 2, 8, false},
+	[SIDE] = {"SIDE", write_side, 4, 0, false},
+	[LOCAL] = {"LOCAL", write_local, 8, 0, false},
+	[REMOTE] = {"REMOTE", write_remote, 3, 0, false},
+	[VERDICT] = {"VERDICT", write_verdict, 1, 0, false},
+	[PEER] = {"PEER OR REASON", write_peer, 5, 14, false},
+	[RULE] = {"RULE", write_rule, 6, 8, false},
+	[BYTES] = {"IN/OUT", write_bytes, 7, 0, true},
+	[GROUP] = {"GROUP", write_group, 10, 0, false},
+	[STATE] = {"STATE", write_state, 12, 0, false},
+	[AGE] = {"AGE", write_age, 11, 0, true},
 };
-
-enum { COLUMNS = sizeof columns / sizeof *columns, USER = 1 };
 
 /* ---- which columns, and how wide ---------------------------------------------------------- */
 
