@@ -55,7 +55,7 @@ help:
 	'make bench          the figures, side by side (ROUNDS=3 is quicker)' \
 	'make fuzz           every fuzz target for SECONDS=30' \
 	'make asan-check     the tests under AddressSanitizer and UBSan' \
-	'make tsan-check     the unit tests under ThreadSanitizer' \
+	'make tsan-check     the threaded tests under ThreadSanitizer' \
 	'make lint           the rules a machine can check' \
 	'make deps           install packages and build wolfSSL and libconfig' \
 	'make install        to $$(DESTDIR)$$(PREFIX); make uninstall takes it away' \
@@ -128,7 +128,7 @@ asan-check:
 	$(again) check BUILD=build/asan SANITIZE=address,undefined
 
 tsan-check:
-	$(again) check BUILD=build/tsan SANITIZE=thread LAYERS=unit
+	$(again) check BUILD=build/tsan SANITIZE=thread
 
 fuzz:
 	@tools/build/packages build fuzz
