@@ -29,7 +29,8 @@ static bool host_is_covered(const struct policy_match *outer, const char *host)
 			return true;
 		if (strncmp(host, "**.", 3) != 0 && host_match(pattern, host))
 			return true;
-		if (!strncmp(pattern, "**.", 3) && !strncmp(host, "**.", 3) && host_match(pattern, host + 3))
+		if (!strncmp(pattern, "**.", 3) && !strncmp(host, "**.", 3) &&
+		    host_match(pattern, host + 3))
 			return true;
 	}
 	return false;
@@ -37,7 +38,9 @@ static bool host_is_covered(const struct policy_match *outer, const char *host)
 
 static bool covers_everywhere(const struct policy_match *m)
 {
-	static const struct net v4 = { .address = { [10] = 0xff, [11] = 0xff }, .prefix = 96, .v4 = true };
+	static const struct net v4 = { .address = { [10] = 0xff, [11] = 0xff },
+		                       .prefix = 96,
+		                       .v4 = true };
 	static const struct net v6 = { .prefix = 0 };
 	return !m->has_places || (net_is_covered(m, &v4) && net_is_covered(m, &v6));
 }
@@ -109,7 +112,8 @@ static bool covers_texts(bool outer_has, struct texts outer, bool inner_has, str
 	for (size_t i = 0; i < inner.count; i++) {
 		bool covered = false;
 		for (size_t j = 0; j < outer.count && !covered; j++)
-			covered = !strcmp(outer.list[j], inner.list[i]) || !strcmp(outer.list[j], "**") ||
+			covered = !strcmp(outer.list[j], inner.list[i]) ||
+			          !strcmp(outer.list[j], "**") ||
 			          (glob_is_literal(inner.list[i]) &&
 			           glob_match(outer.list[j], inner.list[i], separator));
 		if (!covered)
@@ -122,12 +126,12 @@ static bool covers_texts(bool outer_has, struct texts outer, bool inner_has, str
 static bool covers_rest(const struct policy_match *outer, const struct policy_match *inner)
 {
 	return covers_ports(outer, inner) && covers_users(outer, inner) &&
-	       covers_texts(outer->has_programs, outer->programs, inner->has_programs, inner->programs,
-	                    '/') &&
+	       covers_texts(outer->has_programs, outer->programs, inner->has_programs,
+	                    inner->programs, '/') &&
 	       covers_texts(outer->has_arguments, outer->arguments, inner->has_arguments,
 	                    inner->arguments, '\0') &&
-	       covers_texts(outer->has_services, outer->services, inner->has_services, inner->services,
-	                    '\0');
+	       covers_texts(outer->has_services, outer->services, inner->has_services,
+	                    inner->services, '\0');
 }
 
 /* ---- what is worth a warning -------------------------------------------------------------- */
@@ -138,9 +142,11 @@ static void review_reach(const struct policy *p, const struct policy_rule *rule,
 	for (const struct policy_rule *earlier = p->rules; earlier < rule; earlier++)
 		if (earlier->side == rule->side && covers_places(earlier->match, rule->match) &&
 		    covers_rest(earlier->match, rule->match)) {
-			policy_find(f, POLICY_WARNING, rule->file, rule->line,
-			            "rule \"%s\" can never win: \"%s\" of line %d takes all of it; move it "
-			            "up, or narrow the other", rule->name, earlier->name, earlier->line);
+			policy_find(
+				f, POLICY_WARNING, rule->file, rule->line,
+				"rule \"%s\" can never win: \"%s\" of line %d takes all of it; "
+				"move it up, or narrow the other",
+				rule->name, earlier->name, earlier->line);
 			return;
 		}
 }
@@ -159,23 +165,29 @@ static void review_names(const struct policy *p, const struct policy_rule *rule,
 		    covers_rest(later->match, m))
 			return;
 	if (p->unmatched == POLICY_PLAINTEXT)
-		policy_find(f, POLICY_WARNING, rule->file, rule->line,
-		            "rule \"%s\" names hosts only: a program that uses the bare address escapes it; "
-		            "put a rule with addresses, or one that denies, behind it", rule->name);
+		policy_find(
+			f, POLICY_WARNING, rule->file, rule->line,
+			"rule \"%s\" names hosts only: a program that uses the bare address "
+			"escapes it; put a rule with addresses, or one that denies, behind it",
+			rule->name);
 }
 
 static void review_unsafe(const struct policy *p, struct policy_findings *f)
 {
 	for (size_t i = 0; i < p->identity_count; i++)
 		if (p->identities[i].unsafe_line)
-			policy_find(f, POLICY_WARNING, p->identities[i].file, p->identities[i].unsafe_line,
-			            "unsafe_key_permissions: others may read the key of identity \"%s\"",
-			            p->identities[i].name);
+			policy_find(
+				f, POLICY_WARNING, p->identities[i].file,
+				p->identities[i].unsafe_line,
+				"unsafe_key_permissions: others may have the key of identity "
+				"\"%s\"",
+				p->identities[i].name);
 	for (size_t i = 0; i < p->rule_count; i++)
 		if (p->rules[i].unsafe_line)
-			policy_find(f, POLICY_WARNING, p->rules[i].file, p->rules[i].unsafe_line,
-			            "unsafe_skip_verification: anyone may be the peer of rule \"%s\"",
-			            p->rules[i].name);
+			policy_find(
+				f, POLICY_WARNING, p->rules[i].file, p->rules[i].unsafe_line,
+				"unsafe_skip_verification: anyone may be the peer of rule \"%s\"",
+				p->rules[i].name);
 }
 
 /* Is there a rule that leaves no outgoing connection to `unmatched`? */
@@ -187,9 +199,10 @@ static void review_end(const struct policy *p, struct policy_findings *f)
 		    covers_rest(p->rules[i].match, &everything))
 			return;
 	if (p->unmatched == POLICY_PLAINTEXT)
-		policy_find(f, POLICY_WARNING, p->path, p->unmatched_line,
-		            "what no rule names leaves in plaintext; end the rules in "
-		            "{ name = \"nothing else leaves\"; on = \"connect\"; mode = \"deny\"; }");
+		policy_find(
+			f, POLICY_WARNING, p->path, p->unmatched_line,
+			"what no rule names leaves in plaintext; end the rules in "
+			"{ name = \"nothing else leaves\"; on = \"connect\"; mode = \"deny\"; }");
 }
 
 static void review_identities(const struct policy *p, struct policy_findings *f)

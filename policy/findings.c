@@ -26,7 +26,8 @@ static char *join(const char *text, const char *file, const char **copied_file)
 static void insert(struct policy_findings *f, struct policy_finding new)
 {
 	size_t at = f->count;
-	while (at > 0 && f->list[at - 1].line > new.line && strcmp(f->list[at - 1].file, new.file) == 0)
+	while (at > 0 && f->list[at - 1].line > new.line &&
+	       strcmp(f->list[at - 1].file, new.file) == 0)
 		at--;
 	memmove(f->list + at + 1, f->list + at, (f->count - at) * sizeof(*f->list));
 	f->list[at] = new;

@@ -14,7 +14,8 @@ static bool is_digit(char c)
 
 static bool is_label_byte(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-' || c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-' ||
+	       c == '_';
 }
 
 bool host_looks_like_address(const char *text)
@@ -70,13 +71,18 @@ bool host_check(const char *text, bool wildcard, char *why, size_t size)
 	if (foreign)
 		snprintf(why, size, "\"%s\": write the name as DNS does, as \"xn--...\"", text);
 	else if (strchr(rest, '*'))
-		snprintf(why, size, wildcard ? "\"%s\": `*` may only be the whole first label, as in "
-		         "\"*.example.com\" (one label) or \"**.example.com\" (any number)" :
-		         "\"%s\" must be one name, without `*`", text);
+		snprintf(
+			why, size,
+			wildcard
+				? "\"%s\": `*` may only be the whole first label, as in "
+				  "\"*.example.com\" (one label) or \"**.example.com\" (any number)"
+				: "\"%s\" must be one name, without `*`",
+			text);
 	else if (!labels_good(rest))
 		snprintf(why, size, "\"%s\" is neither an address nor a host name", text);
 	else if (host_looks_like_address(rest))
-		snprintf(why, size, "\"%s\" looks like an address, but is none; write all of it", text);
+		snprintf(why, size, "\"%s\" looks like an address, but is none; write all of it",
+		         text);
 	else
 		return true;
 	return false;

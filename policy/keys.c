@@ -59,12 +59,14 @@ static void report_unknown(struct load *l, const struct value *v, const char *wh
 		names[i] = keys[i].name;
 	const char *nearest = keys_nearest(value_name(v), names, count);
 	if (nearest) {
-		value_error(l, v, "unknown key %s in %s; did you mean %s?", value_name(v), what, nearest);
+		value_error(l, v, "unknown key %s in %s; did you mean %s?", value_name(v), what,
+		            nearest);
 		return;
 	}
 	char all[512] = "";
 	for (size_t i = 0, used = 0; i < count && used < sizeof(all); i++)
-		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "", names[i]);
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+		                         names[i]);
 	value_error(l, v, "unknown key %s in %s; known are %s", value_name(v), what, all);
 }
 
@@ -120,9 +122,11 @@ void keys_read_identity(struct load *l, const struct value *v, void *target)
 		names[i] = p->identities[i].name ? p->identities[i].name : "";
 	const char *nearest = keys_nearest(name, names, known);
 	if (nearest)
-		value_error(l, v, "there is no identity \"%s\"; did you mean \"%s\"?", name, nearest);
+		value_error(l, v, "there is no identity \"%s\"; did you mean \"%s\"?", name,
+		            nearest);
 	else
-		value_error(l, v, "there is no identity \"%s\"; name one of the list `identities`", name);
+		value_error(l, v, "there is no identity \"%s\"; name one of the list `identities`",
+		            name);
 }
 
 void keys_read_profile(struct load *l, const struct value *v, void *target)
@@ -219,12 +223,17 @@ static void check_identity(struct load *l, const struct value *v,
 	static const char *const wanted[] = { "name", "certificate", "key", "trust" };
 	for (size_t k = 0; k < COUNT(wanted); k++)
 		if (!value_member(v, wanted[k]))
-			value_error(l, v, "this identity has no %s; it needs name, certificate, key and trust",
-			            wanted[k]);
+			value_error(
+				l, v,
+				"this identity has no %s; it needs name, certificate, key and "
+				"trust",
+				wanted[k]);
 	for (size_t j = 0; j < i && list[i].name; j++)
 		if (list[j].name && !strcmp(list[j].name, list[i].name))
-			value_error(l, value_member(v, "name"), "identity \"%s\" is there already, in line %d; "
-			            "names must differ", list[i].name, list[j].line);
+			value_error(l, value_member(v, "name"),
+			            "identity \"%s\" is there already, in line %d; "
+			            "names must differ",
+			            list[i].name, list[j].line);
 }
 
 static void read_identities(struct load *l, const struct value *v, void *target)
@@ -248,7 +257,8 @@ static void read_identities(struct load *l, const struct value *v, void *target)
 		list[i].file = where.file;
 		list[i].line = where.line;
 		list[i].index = (unsigned)i;
-		keys_read_group(l, one, "an identity", identity_keys, COUNT(identity_keys), &list[i]);
+		keys_read_group(l, one, "an identity", identity_keys, COUNT(identity_keys),
+		                &list[i]);
 		check_identity(l, one, list, i);
 	}
 }
@@ -316,7 +326,8 @@ void keys_read(struct load *l, const struct value *root)
 	if (!value_member(root, "version"))
 		value_error(l, NULL, "a policy begins with: version = 1;");
 	if (!value_member(root, "rules"))
-		value_error(l, NULL, "there is no list `rules`; without it the policy says nothing");
+		value_error(l, NULL,
+		            "there is no list `rules`; without it the policy says nothing");
 	for (size_t i = 0; i < COUNT(root_keys); i++) {
 		const struct value *v = value_member(root, root_keys[i].name);
 		if (v)

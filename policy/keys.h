@@ -89,6 +89,7 @@ void scope_read_ports(struct load *l, const struct value *v, struct policy_match
 void scope_read_users(struct load *l, const struct value *v, struct policy_match *match);
 /* Strings, each of which `check` (may be NULL) has looked at; *has is set where there are any. */
 struct texts scope_read_texts(struct load *l, const struct value *v, bool *has,
-                              bool (*check)(struct load *l, const struct value *v, const char *text));
+                              bool (*check)(struct load *l, const struct value *v,
+                                            const char *text));
 
 #endif

@@ -71,7 +71,8 @@ static bool service_matches(const struct policy_match *m, const struct policy_pr
 bool policy_rule_concerns(const struct policy_rule *rule, const struct policy_program *program)
 {
 	const struct policy_match *m = rule->match;
-	return exe_matches(m, program) && command_matches(m, program) && service_matches(m, program);
+	return exe_matches(m, program) && command_matches(m, program) &&
+	       service_matches(m, program);
 }
 
 bool policy_concerns(const struct policy *p, const struct policy_program *program,
@@ -93,8 +94,8 @@ struct policy_verdict policy_decide(const struct policy *p, const struct policy_
 		const char *name;
 		/* The cheapest question first; the patterns of the program last. */
 		if (rule->side == flow->side && port_matches(rule->match, flow->port) &&
-		    place_matches(rule->match, flow, &name) && user_matches(rule->match, program->uid) &&
-		    policy_rule_concerns(rule, program))
+		    place_matches(rule->match, flow, &name) &&
+		    user_matches(rule->match, program->uid) && policy_rule_concerns(rule, program))
 			return (struct policy_verdict){ rule->mode, rule, name };
 	}
 	const char *name = flow->name_count ? flow->names[0] : NULL;
@@ -113,9 +114,11 @@ static const char *why_not_place(const struct policy_rule *rule, const struct po
 		snprintf(buffer, size, "the name %s is not in `%s`, and the address is not known",
 		         flow->name_count ? flow->names[0] : "(none)", key);
 	else if (flow->name_count)
-		snprintf(buffer, size, "neither %s nor the name %s is in `%s`", address, flow->names[0], key);
+		snprintf(buffer, size, "neither %s nor the name %s is in `%s`", address,
+		         flow->names[0], key);
 	else if (rule->match->net_count == 0)
-		snprintf(buffer, size, "`%s` names hosts only, and no name is known for %s", key, address);
+		snprintf(buffer, size, "`%s` names hosts only, and no name is known for %s", key,
+		         address);
 	else
 		snprintf(buffer, size, "%s is not in `%s`", address, key);
 	return buffer;
@@ -134,7 +137,8 @@ static const char *why_not_program(const struct policy_rule *rule,
 	else if (program->service)
 		snprintf(buffer, size, "the service \"%s\" is not in `services`", program->service);
 	else
-		snprintf(buffer, size, "no service is set (SLEEVE_SERVICE), and the rule wants one");
+		snprintf(buffer, size,
+		         "no service is set (SLEEVE_SERVICE), and the rule wants one");
 	return buffer;
 }
 

@@ -205,7 +205,7 @@ static void parse_text(struct load *l, config_t *config)
 
 static void parse(struct load *l)
 {
-	/* libconfig sets the thread's locale and leaves the global one behind, not what was there. */
+	/* libconfig leaves the thread with the global locale, not with the one that was there. */
 	locale_t locale = uselocale((locale_t)0);
 	config_t config;
 	jmp_buf here;

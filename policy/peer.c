@@ -58,8 +58,10 @@ static bool read_spki(const char *text, struct policy_peer *peer, char *why, siz
 	const char *digest = strncmp(text, "sha256/", 7) ? NULL : text + 7;
 	if (digest && (read_base64(digest, peer->bytes) || read_hex(digest, peer->bytes)))
 		return true;
-	snprintf(why, size, "\"%s\": a pin is spki:sha256/ and 32 bytes in base64 (44 characters) or "
-	         "hexadecimal (64)", peer->text);
+	snprintf(why, size,
+	         "\"%s\": a pin is spki:sha256/ and 32 bytes in base64 (44 characters) or "
+	         "hexadecimal (64)",
+	         peer->text);
 	return false;
 }
 
@@ -87,7 +89,8 @@ static bool read_ip(const char *text, struct policy_peer *peer, char *why, size_
 {
 	if (place_address(text, peer->bytes))
 		return true;
-	snprintf(why, size, "\"%s\" is not an address; write one, as in \"ip:10.1.2.3\"", peer->text);
+	snprintf(why, size, "\"%s\" is not an address; write one, as in \"ip:10.1.2.3\"",
+	         peer->text);
 	return false;
 }
 
@@ -121,8 +124,10 @@ bool peer_read(const char *text, struct policy_peer *peer, char *why, size_t siz
 		peer->pattern = text + prefix;
 		return kinds[i].read(peer->pattern, peer, why, size);
 	}
-	snprintf(why, size, "\"%s\" does not say what kind of name it is; begin with dns: ip: uri: cn: "
-	         "or spki:sha256/", text);
+	snprintf(why, size,
+	         "\"%s\" does not say what kind of name it is; begin with dns: ip: uri: cn: "
+	         "or spki:sha256/",
+	         text);
 	return false;
 }
 

@@ -92,7 +92,8 @@ static enum place_kind read_net(const char *text, const char *slash, struct net 
 		address[length] = '\0';
 	}
 	if (length >= sizeof(address) || !place_address(address, net->address)) {
-		snprintf(why, size, "\"%s\" is not a network; write one as \"10.0.0.0/8\" or \"fd00::/8\"",
+		snprintf(why, size,
+		         "\"%s\" is not a network; write one as \"10.0.0.0/8\" or \"fd00::/8\"",
 		         text);
 		return PLACE_BAD;
 	}
@@ -109,8 +110,9 @@ static enum place_kind read_net(const char *text, const char *slash, struct net 
 		masked[i / 8] |= net->address[i / 8] & (0x80 >> (i % 8));
 	if (memcmp(masked, net->address, 16) != 0) {
 		place_print(masked, address, sizeof(address));
-		snprintf(why, size, "\"%s\" has bits set behind its prefix; the network is \"%s/%d\"",
-		         text, address, is_v4(masked) && !dotted ? bits - 96 : bits);
+		snprintf(why, size,
+		         "\"%s\" has bits set behind its prefix; the network is \"%s/%d\"", text,
+		         address, is_v4(masked) && !dotted ? bits - 96 : bits);
 		return PLACE_BAD;
 	}
 	net->v4 = is_v4(net->address) && net->prefix >= 96;
@@ -128,12 +130,15 @@ enum place_kind place_read(const char *text, struct net *net, char *why, size_t 
 		return PLACE_NET;
 	}
 	if (strchr(text, '%')) {
-		snprintf(why, size, "\"%s\" carries an interface; write the address without '%%...'", text);
+		snprintf(why, size,
+		         "\"%s\" carries an interface; write the address without '%%...'", text);
 		return PLACE_BAD;
 	}
 	if (strchr(text, ':')) {
-		snprintf(why, size, "\"%s\" is not an address; ports go into `ports`, and IPv6 is written "
-		         "without brackets", text);
+		snprintf(why, size,
+		         "\"%s\" is not an address; ports go into `ports`, and IPv6 is written "
+		         "without brackets",
+		         text);
 		return PLACE_BAD;
 	}
 	return host_check(text, true, why, size) ? PLACE_HOST : PLACE_BAD;

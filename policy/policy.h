@@ -53,7 +53,7 @@ void policy_findings_print(const struct policy_findings *f, FILE *out);
 
 struct policy_identity {
 	const char *name;
-	const char *certificate, *key, *trust; /* paths; relative ones already joined to the folder */
+	const char *certificate, *key, *trust; /* paths, relative ones joined to the folder */
 	const char *crl;                       /* NULL: none */
 	bool unsafe_key_permissions;
 	const char *file;                      /* where it is written, for messages */
@@ -62,7 +62,13 @@ struct policy_identity {
 	unsigned index;                        /* position in policy->identities */
 };
 
-enum policy_name_kind { POLICY_NAME_DNS, POLICY_NAME_IP, POLICY_NAME_URI, POLICY_NAME_CN, POLICY_NAME_SPKI };
+enum policy_name_kind {
+	POLICY_NAME_DNS,
+	POLICY_NAME_IP,
+	POLICY_NAME_URI,
+	POLICY_NAME_CN,
+	POLICY_NAME_SPKI
+};
 
 struct policy_peer {
 	enum policy_name_kind kind;
@@ -99,7 +105,7 @@ struct policy {
 	size_t rule_count;
 	enum policy_mode unmatched;            /* POLICY_PLAINTEXT or POLICY_DENY */
 	int unmatched_line;                    /* of defaults.unmatched; 0: not set */
-	const struct policy_source *files;     /* every file read, the policy first; for the watch */
+	const struct policy_source *files;     /* all files read, the policy first; for the watch */
 	size_t file_count;
 	void *storage;                         /* private to policy/parse.c */
 };
@@ -139,10 +145,11 @@ struct policy_flow {
 struct policy_verdict {
 	enum policy_mode mode;
 	const struct policy_rule *rule; /* NULL: no rule matched, mode is policy->unmatched */
-	const char *name;               /* the resolved name that made a host-name rule match, else names[0], else NULL */
+	const char *name;               /* the resolved name a host-name rule matched, else names[0] */
 };
 
-struct policy_verdict policy_decide(const struct policy *p, const struct policy_program *program,
+struct policy_verdict policy_decide(const struct policy *p,
+                                    const struct policy_program *program,
                                     const struct policy_flow *flow);
 
 /* Could any rule of this side and mode apply to the program, whatever the address and the user?
@@ -155,11 +162,13 @@ bool policy_rule_concerns(const struct policy_rule *rule, const struct policy_pr
 
 /* For `policy explain`: why `rule` does not match, e.g. "port 6380 is not in ports"; NULL if it does.
  * Written into buffer. */
-const char *policy_why_not(const struct policy_rule *rule, const struct policy_program *program,
+const char *policy_why_not(const struct policy_rule *rule,
+                           const struct policy_program *program,
                            const struct policy_flow *flow, char *buffer, size_t size);
 
 /* sockaddr_in or sockaddr_in6 to the 16 bytes of policy_flow.address; false for other families. */
-bool policy_address(const struct sockaddr *sa, socklen_t length, uint8_t address[16], uint16_t *port);
+bool policy_address(const struct sockaddr *sa, socklen_t length, uint8_t address[16],
+                    uint16_t *port);
 
 /* ---- who the peer is (policy/peer.c) ------------------------------------------------------ */
 

@@ -124,7 +124,8 @@ static struct folder *find_folder(struct policy_watch *w, const char *path)
 	const char *slash = strrchr(path, '/');
 	size_t length = slash ? (size_t)(slash - path) + 1 : 0;
 	for (size_t i = 0; i < w->folder_count; i++)
-		if (strlen(w->folders[i].path) == length && !strncmp(w->folders[i].path, path, length))
+		if (strlen(w->folders[i].path) == length &&
+		    !strncmp(w->folders[i].path, path, length))
 			return &w->folders[i];
 	struct folder *folder = &w->folders[w->folder_count];
 	folder->path = storage_text(w->storage, path, length);

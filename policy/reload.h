@@ -31,7 +31,7 @@ bool policy_watch_changed(struct policy_watch *w);
  * now, O_RDONLY|O_CLOEXEC|O_NONBLOCK; -1 with errno. */
 int policy_watch_open(struct policy_watch *w, const char *path);
 
-/* Directory descriptor of the policy's own folder, for policy_load(); -1 if it could not be opened. */
+/* Directory descriptor of the policy's own folder, for policy_load(); -1 if it has none. */
 int policy_watch_directory(const struct policy_watch *w);
 
 /* Is fd one of the watch's own descriptors?  For the close family, which leaves them alone. */

@@ -63,10 +63,12 @@ static bool check_glob(struct load *l, const struct value *v, const char *text)
 
 static bool check_program(struct load *l, const struct value *v, const char *text)
 {
-	/* The real path of a program is absolute; any other pattern would match nothing, silently. */
+	/* The real path of a program is absolute; other patterns would match nothing, silently. */
 	if (text[0] != '/' && strncmp(text, "**", 2) != 0)
-		return value_error(l, v, "\"%s\" can match no program, for it does not begin with '/'; "
-		                   "write the whole path, or \"**/%s\"", text, text);
+		return value_error(l, v,
+		                   "\"%s\" can match no program, for it does not begin with '/'; "
+		                   "write the whole path, or \"**/%s\"",
+		                   text, text);
 	return check_glob(l, v, text);
 }
 
@@ -97,7 +99,10 @@ static void read_mode(struct load *l, const struct value *v, void *target)
 	/* Not one of the words offered, for it is not there yet. */
 	const char *text = value_is_text(v) ? value_text(l, v) : NULL;
 	if (text && !strcmp(text, "permissive")) {
-		value_error(l, v, "mode \"permissive\" is not supported yet; use \"strict\" or \"plaintext\"");
+		value_error(
+			l, v,
+			"mode \"permissive\" is not supported yet; use \"strict\" or "
+			"\"plaintext\"");
 		return;
 	}
 	int word = keys_read_word(l, v, words, COUNT(words));
@@ -256,12 +261,15 @@ static void check_peers(struct load *l, const struct value *v, struct policy_rul
 {
 	const struct value *clients = value_member(v, "clients");
 	if (rule->peer_count > 0 && rule->clients != POLICY_CLIENTS_REQUIRED) {
-		value_warning(l, clients, "clients is taken as \"required\", because peer names who may connect");
+		value_warning(
+			l, clients,
+			"clients is taken as \"required\", because peer names who may connect");
 		rule->clients = POLICY_CLIENTS_REQUIRED;
 	}
 	if (rule->peer_count > 0 && rule->unsafe_skip_verification)
-		value_error(l, value_member(v, "unsafe_skip_verification"),
-		            "unsafe_skip_verification would make peer meaningless; keep one of the two");
+		value_error(
+			l, value_member(v, "unsafe_skip_verification"),
+			"unsafe_skip_verification would make peer meaningless; keep one of them");
 }
 
 static void check_rule(struct load *l, const struct value *v, const struct policy_rule *list,
@@ -273,11 +281,14 @@ static void check_rule(struct load *l, const struct value *v, const struct polic
 	if (!value_member(v, "on"))
 		value_error(l, v, "this rule has no on; write on = \"connect\" or on = \"accept\"");
 	if (!value_member(v, "mode"))
-		value_error(l, v, "this rule has no mode; use \"strict\", \"plaintext\" or \"deny\"");
+		value_error(l, v,
+		            "this rule has no mode; use \"strict\", \"plaintext\" or \"deny\"");
 	for (const struct policy_rule *other = list; other < rule && rule->name; other++)
 		if (other->name && !strcmp(other->name, rule->name))
-			value_error(l, value_member(v, "name"), "rule \"%s\" is there already, in line %d; "
-			            "names must differ", rule->name, other->line);
+			value_error(l, value_member(v, "name"),
+			            "rule \"%s\" is there already, in line %d; "
+			            "names must differ",
+			            rule->name, other->line);
 	check_keys(l, v, draft);
 	check_peers(l, v, rule);
 	if (rule->mode != POLICY_STRICT)

@@ -157,11 +157,12 @@ static bool scan_close(struct scan *s)
 	char c = *s->at++;
 	char open = c == '}' ? '{' : c == ')' ? '(' : '[';
 	if (s->nesting == 0)
-		return scan_error(s, "'%c' closes nothing; remove it or open a '%c' before it", c, open);
+		return scan_error(s, "'%c' closes nothing; remove it or open a '%c' before it", c,
+		                  open);
 	struct scan_bracket last = s->brackets[--s->nesting];
 	if (last.open != open)
-		return scan_error(s, "'%c' cannot close the '%c' of line %d; close that one first", c,
-		                  last.open, last.line);
+		return scan_error(s, "'%c' cannot close the '%c' of line %d; close that one first",
+		                  c, last.open, last.line);
 	return scan_put(s, c == '}' ? '}' : ')');
 }
 
@@ -198,9 +199,11 @@ static bool scan_include(struct scan *s)
 		for (close = ++name; close < s->end && *close != '"' && *close != '\n';)
 			close++;
 	if (!close || close == s->end || *close != '"' || close == name)
-		return scan_error(s, "@include wants a file name in quotes: @include \"more.conf\"");
+		return scan_error(s,
+		                  "@include wants a file name in quotes: @include \"more.conf\"");
 	if (s->includes == SCAN_INCLUDES_MAX || s->source->file_count == SOURCE_FILES_MAX)
-		return scan_error(s, "too many files include one another; does one include itself?");
+		return scan_error(s,
+		                  "too many files include one another; does one include itself?");
 	if (!release_lines(s))
 		return false;
 
@@ -245,7 +248,8 @@ static bool scan_token(struct scan *s)
 		return scan_close(s);
 	if (c >= '0' && c <= '9' && !is_name(s->last))
 		return scan_number(s);
-	if (c == '@' && line_start && (size_t)(s->end - s->at) > 8 && !strncmp(s->at, "@include", 8))
+	if (c == '@' && line_start && (size_t)(s->end - s->at) > 8 &&
+	    !strncmp(s->at, "@include", 8))
 		return scan_include(s);
 	s->at++;
 	if (c == ' ' || c == '\t' || c == '\r') {

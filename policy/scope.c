@@ -79,7 +79,8 @@ void scope_read_places(struct load *l, const struct value *v, struct policy_matc
 		if (!text)
 			continue;
 		char why[512];
-		enum place_kind kind = place_read(text, &match->nets[match->net_count], why, sizeof(why));
+		enum place_kind kind =
+			place_read(text, &match->nets[match->net_count], why, sizeof(why));
 		if (kind == PLACE_NET)
 			match->net_count++;
 		else if (kind == PLACE_BAD)
@@ -87,8 +88,11 @@ void scope_read_places(struct load *l, const struct value *v, struct policy_matc
 		else if ((hosts[match->hosts.count] = plain_host(l, text)))
 			match->hosts.count++;
 		if (kind == PLACE_HOST && !strcmp(value_name(v), "from"))
-			value_warning(l, one, "\"%s\" matches only where the program itself looked that name "
-			              "up; name who may connect in peer, or write addresses", text);
+			value_warning(
+				l, one,
+				"\"%s\" matches only where the program itself looked that name "
+				"up; name who may connect in peer, or write addresses",
+				text);
 	}
 }
 
@@ -113,10 +117,14 @@ static bool read_port_text(struct load *l, const struct value *v, struct ports *
 	if (good && *end == '-')
 		good = read_port(end + 1, &end, &high);
 	if (!good || *end)
-		return value_error(l, v, "\"%s\" is not a range of ports; write 6379 or \"7000-7010\", from 1 "
-		                   "to 65535", text);
+		return value_error(
+			l, v,
+			"\"%s\" is not a range of ports; write 6379 or \"7000-7010\", from 1 "
+			"to 65535",
+			text);
 	if (low > high)
-		return value_error(l, v, "\"%s\" runs backwards; write \"%ld-%ld\"", text, high, low);
+		return value_error(l, v, "\"%s\" runs backwards; write \"%ld-%ld\"", text, high,
+		                   low);
 	*ports = (struct ports){ (uint16_t)low, (uint16_t)high };
 	return true;
 }
@@ -161,8 +169,11 @@ static bool read_user_name(struct load *l, const struct value *v, uid_t *uid)
 		l->passwd = users_read(l->dirfd);
 	l->passwd_read = true;
 	if (!l->passwd)
-		return value_error(l, v, "cannot read /etc/passwd to find user \"%s\"; write the number of "
-		                   "the user", text);
+		return value_error(
+			l, v,
+			"cannot read /etc/passwd to find user \"%s\"; write the number of "
+			"the user",
+			text);
 	if (users_find(l->passwd, text, uid))
 		return true;
 	value_warning(l, v, "there is no user \"%s\" in /etc/passwd, so nobody is meant; a number "

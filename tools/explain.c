@@ -208,6 +208,12 @@ static void print_question(const struct question *q)
 
 static void print_peer(const struct policy_verdict *v, const struct question *q)
 {
+	static const char *const clients[] = {
+		[POLICY_CLIENTS_REQUIRED] =
+			"must show a certificate the identity's trust vouches for",
+		[POLICY_CLIENTS_OPTIONAL] = "may show a certificate, and is verified if it does",
+		[POLICY_CLIENTS_NONE] = "is not asked for a certificate",
+	};
 	const struct policy_rule *rule = v->rule;
 	char address[INET6_ADDRSTRLEN];
 	const char *name = rule->server_name ? rule->server_name : v->name;
@@ -220,12 +226,7 @@ static void print_peer(const struct policy_verdict *v, const struct question *q)
 			printf("%s%s", i ? ", " : "", rule->peers[i].text);
 		puts("");
 	} else if (rule->side == POLICY_ACCEPT)
-		printf("    %s\n",
-		       rule->clients == POLICY_CLIENTS_REQUIRED
-		               ? "the client must show a certificate, any the identity's trust vouches for"
-		       : rule->clients == POLICY_CLIENTS_OPTIONAL
-		               ? "the client may show a certificate, and is verified if it does"
-		               : "the client is not asked for a certificate");
+		printf("    the client %s\n", clients[rule->clients]);
 	else if (name)
 		printf("    the peer's certificate must be for %s (%s)\n", name,
 		       rule->server_name ? "server_name" : "what the program resolved");

@@ -14,7 +14,8 @@ static const char usage_text[] =
 	"usage: sleeve policy check [--strict] [FILE]\n"
 	"       sleeve policy explain --on connect --to ADDRESS:PORT|HOST:PORT [--name HOST]...\n"
 	"                             [--address ADDRESS] [WHO] [--policy FILE]\n"
-	"       sleeve policy explain --on accept --from ADDRESS --port PORT [WHO] [--policy FILE]\n"
+	"       sleeve policy explain --on accept --from ADDRESS --port PORT [WHO]\n"
+	"                             [--policy FILE]\n"
 	"WHO:   [--program PATH] [--arguments \"COMMAND LINE\"] [--user NAME|ID] [--service NAME]\n"
 	"FILE is $SLEEVE_POLICY, or /etc/sleeve/policy.conf, where it is not given.\n";
 
@@ -66,8 +67,9 @@ static int check(const char *path, bool strict)
 	}
 	fflush(stdout);
 	policy_findings_print(&findings, stderr);
-	size_t warnings = findings.count -
-	                  (findings.errors < findings.count ? findings.errors : findings.count);
+	size_t warnings = 0;
+	for (size_t i = 0; i < findings.count; i++)
+		warnings += findings.list[i].severity == POLICY_WARNING;
 	bool bad = findings.errors > 0 || (strict && warnings > 0);
 	if (bad)
 		fprintf(stderr, "%s: %zu error%s, %zu warning%s\n", path, findings.errors,

@@ -67,7 +67,8 @@ static void tell(const struct policy_findings *f, char *text, size_t size)
 	for (size_t i = 0; i < f->count; i++) {
 		char line[2048];
 		snprintf(line, sizeof(line), "%d: %s: %s\n", f->list[i].line,
-		         f->list[i].severity == POLICY_ERROR ? "error" : "warning", f->list[i].text);
+		         f->list[i].severity == POLICY_ERROR ? "error" : "warning",
+		         f->list[i].text);
 		append(text, size, line);
 	}
 }
@@ -80,7 +81,8 @@ static void check_case(const struct cases *c, const char *path)
 	fclose(f);
 	struct policy_findings findings = { 0 };
 	struct policy *p = policy_load(path, -1, &findings);
-	cr_expect_eq(p == NULL, findings.errors > 0, "%s:%d: a snapshot and errors", c->path, c->first);
+	cr_expect_eq(p == NULL, findings.errors > 0, "%s:%d: a snapshot and errors", c->path,
+	             c->first);
 	if (p)
 		policy_review(p, &findings);
 	char got[16384];
@@ -176,14 +178,15 @@ static void expect_only(const char *path, const char *part)
 	struct policy *p = policy_load(path, -1, &f);
 	cr_expect_null(p);
 	cr_expect_eq(f.errors, 1);
-	cr_expect(f.count == 1 && strstr(f.list[0].text, part), "%s: \"%s\" is not about \"%s\"", path,
-	          f.count ? f.list[0].text : "nothing", part);
+	cr_expect(f.count == 1 && strstr(f.list[0].text, part), "%s: \"%s\" is not about \"%s\"",
+	          path, f.count ? f.list[0].text : "nothing", part);
 	policy_findings_clear(&f);
 }
 
 Test(policy_errors, files_that_cannot_be_read)
 {
-	expect_only("/nonexistent/policy.conf", "cannot open /nonexistent/policy.conf: No such file");
+	expect_only("/nonexistent/policy.conf",
+	            "cannot open /nonexistent/policy.conf: No such file");
 	expect_only("/tmp", "not a regular file");
 	expect_only("/dev/zero", "not a regular file");
 
@@ -262,9 +265,10 @@ Test(policy_errors, many_mistakes_are_bounded)
 /* The host program's locale is its own, and a comma in it does not make 2.5 seconds 2. */
 Test(policy_errors, locale_is_kept)
 {
-	static const char text[] = "version = 1;\nidentities = ({ name = \"i\"; certificate = \"c\"; key = "
-		"\"k\"; trust = \"t\"; });\nrules = ({ name = \"a\"; on = \"connect\"; mode = \"strict\"; "
-		"identity = \"i\"; handshake_timeout = 2.5; });\n";
+	static const char text[] =
+		"version = 1;\nidentities = ({ name = \"i\"; certificate = \"c\"; key = "
+		"\"k\"; trust = \"t\"; });\nrules = ({ name = \"a\"; on = \"connect\"; mode = "
+		"\"strict\"; identity = \"i\"; handshake_timeout = 2.5; });\n";
 	static const char *const commas[] = { "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "C" };
 	locale_t mine = (locale_t)0;
 	for (size_t i = 0; i < sizeof(commas) / sizeof(*commas) && !mine; i++)

@@ -81,7 +81,8 @@ static void check_reasons(const struct table *t, const struct policy *p, struct 
 		const struct policy_rule *rule = &p->rules[i];
 		bool no = policy_why_not(rule, &q->program, &q->flow, reason, sizeof(reason));
 		if (v.rule && i == v.rule->index)
-			cr_expect(!no, "%s:%d: the winner has a reason: %s", t->path, t->line, reason);
+			cr_expect(!no, "%s:%d: the winner has a reason: %s", t->path, t->line,
+			          reason);
 		if (!v.rule || i < v.rule->index)
 			cr_expect(no, "%s:%d: no reason why %s lost", t->path, t->line, rule->name);
 	}
@@ -111,14 +112,16 @@ static void evaluate(const char *name)
 		if (q.rule) {
 			const struct policy_rule *rule = find_rule(p, q.rule);
 			cr_assert(rule, "%s:%d: no rule %s", t.path, t.line, q.rule);
-			const char *why = policy_why_not(rule, &q.program, &q.flow, got, sizeof(got));
+			const char *why =
+				policy_why_not(rule, &q.program, &q.flow, got, sizeof(got));
 			if (!why)
 				snprintf(got, sizeof(got), "(it matches)");
 		} else {
 			answer(p, &q, got, sizeof(got), strstr(t.result, " @ "));
 			check_reasons(&t, p, &q);
 		}
-		cr_expect_str_eq(got, t.result, "%s:%d: expected %s, got %s", t.path, t.line, t.result, got);
+		cr_expect_str_eq(got, t.result, "%s:%d: expected %s, got %s", t.path, t.line,
+		                 t.result, got);
 	}
 	table_close(&t);
 	policy_free(p);

@@ -51,7 +51,8 @@ static void each_word(const struct table *t, struct question *q, const char *tex
                       void (*add)(const struct table *, struct question *, char *))
 {
 	char *rest = NULL;
-	for (char *word = strtok_r((char *)text, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+	for (char *word = strtok_r((char *)text, " ", &rest); word;
+	     word = strtok_r(NULL, " ", &rest))
 		add(t, q, word);
 }
 
@@ -88,10 +89,11 @@ Test(policy_peer, table)
 		struct question q;
 		char buffer[256];
 		read_question(&t, &q);
-		const char *got = policy_peer_accept(&q.rule, q.expected, q.address, &q.names, buffer,
-		                                     sizeof(buffer));
+		const char *got = policy_peer_accept(&q.rule, q.expected, q.address, &q.names,
+		                                     buffer, sizeof(buffer));
 		got = got ? got : "refused";
-		cr_expect_str_eq(got, t.result, "%s:%d: expected %s, got %s", t.path, t.line, t.result, got);
+		cr_expect_str_eq(got, t.result, "%s:%d: expected %s, got %s", t.path, t.line,
+		                 t.result, got);
 	}
 	table_close(&t);
 	cr_expect_gt(lines, 0);
@@ -106,8 +108,8 @@ Test(policy_peer, hostile_names_take_no_time, .timeout = 20)
 	const char *uri[] = { name };
 	struct policy_peer peer;
 	char why[512], buffer[64];
-	cr_assert(peer_read("uri:spiffe://**a**a*a**a*a**a*a**a*a**a*a*a*a*a**a*a*a*a*a*a*ab", &peer, why,
-	                    sizeof(why)));
+	cr_assert(peer_read("uri:spiffe://**a**a*a**a*a**a*a**a*a**a*a*a*a*a**a*a*a*a*a*a*ab",
+	                    &peer, why, sizeof(why)));
 	struct policy_rule rule = { .side = POLICY_ACCEPT, .peers = &peer, .peer_count = 1 };
 	struct policy_names names = { .uri = uri, .uri_count = 1 };
 	cr_expect_null(policy_peer_accept(&rule, NULL, NULL, &names, buffer, sizeof(buffer)));
@@ -135,7 +137,7 @@ static bool simple_match(const char *pattern, const char *at, const char *text)
 
 Test(policy_peer, globs_agree_with_the_simplest_matcher)
 {
-	/* All patterns of up to 5 and texts of up to 5 characters, against two lines of recursion. */
+	/* All patterns and all texts of up to 5 characters, against a few lines of recursion. */
 	static const char letters[] = "a/*";
 	char pattern[6], text[6];
 	for (int p = 0; p < 1024; p++) {
@@ -149,7 +151,8 @@ Test(policy_peer, globs_agree_with_the_simplest_matcher)
 				text[length++] = letters[rest % 3 - 1];
 			text[length] = '\0';
 			bool want = simple_match(pattern, pattern, text);
-			cr_expect_eq(glob_match(pattern, text, '/'), want, "%s against %s", pattern, text);
+			cr_expect_eq(glob_match(pattern, text, '/'), want, "%s against %s", pattern,
+			             text);
 		}
 	}
 }

@@ -197,8 +197,9 @@ static int inside_chroot(void)
 	policy_free(p);
 	/* The user is known outside only: the policy must not change its meaning in here. */
 	fd = openat(old, "p", O_WRONLY | O_TRUNC);
-	const char *text = "version = 1; rules = ({ name = \"a\"; on = \"connect\"; mode = \"deny\"; "
-			   "users = [\"root\"]; });";
+	const char *text =
+		"version = 1; rules = ({ name = \"a\"; on = \"connect\"; mode = \"deny\"; "
+		"users = [\"root\"]; });";
 	if (write(fd, text, strlen(text)) < 0 || close(fd) || !policy_watch_changed(w))
 		return 5;
 	struct policy_findings findings = { 0 };

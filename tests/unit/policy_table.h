@@ -13,7 +13,7 @@ struct table {
 	const char *path;
 	int line;
 	char text[2048];
-	char *fields[TABLE_FIELDS + 1]; /* left of the arrow, without blanks around; NULL at the end */
+	char *fields[TABLE_FIELDS + 1]; /* left of the arrow, without blanks around, then NULL */
 	char *result;                   /* right of it */
 };
 
