@@ -145,7 +145,7 @@ struct policy_flow {
 struct policy_verdict {
 	enum policy_mode mode;
 	const struct policy_rule *rule; /* NULL: no rule matched, mode is policy->unmatched */
-	const char *name;               /* the resolved name a host-name rule matched, else names[0] */
+	const char *name;               /* the one a host-name rule matched, else names[0] */
 };
 
 struct policy_verdict policy_decide(const struct policy *p,
@@ -160,8 +160,8 @@ bool policy_concerns(const struct policy *p, const struct policy_program *progra
 /* Could this one rule apply to the program, whatever the address and the user? */
 bool policy_rule_concerns(const struct policy_rule *rule, const struct policy_program *program);
 
-/* For `policy explain`: why `rule` does not match, e.g. "port 6380 is not in ports"; NULL if it does.
- * Written into buffer. */
+/* For `policy explain`: why `rule` does not match, as "port 6380 is not in `ports`", written into
+ * buffer; NULL if it does. */
 const char *policy_why_not(const struct policy_rule *rule,
                            const struct policy_program *program,
                            const struct policy_flow *flow, char *buffer, size_t size);
@@ -187,6 +187,7 @@ struct policy_names {
  * patterns: on connect the certificate must carry `expected` (rule->server_name, or the name the
  * program resolved), or, where that is NULL, `address`; on accept any verified peer is welcome.
  * Returns the name that matched, for the registry ("dns:cache.internal"), in buffer, or NULL.
+ * Where any verified peer is welcome, that is its first name, or "verified" if it has none.
  * RFC 6125 section 6.4 for DNS names: case-insensitive, "*" only as the whole left-most label of
  * the certificate's name and for exactly one label; the CN is never consulted except by cn:.
  */
