@@ -11,12 +11,16 @@ import socket
 import sys
 
 data = os.urandom(int(sys.argv[3]))
+got = b""
 try:
     peer = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+except OSError as trouble:
+    sys.exit(f"connect: {trouble}")
+try:
     peer.sendall(data)
     print("sent", flush=True)
     sys.stdin.readline()
-    got, how = b"", "end"
+    how = "end"
     while more := peer.recv(5000):
         got += more
 except OSError as trouble:
