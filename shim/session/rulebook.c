@@ -55,10 +55,21 @@ static bool may_need_context(const struct policy_rule *rule)
 	       policy_rule_concerns(rule, &settings.program);
 }
 
-static struct rulebook *load(struct policy_watch *w, struct policy_findings *findings)
+/* One bad identity is reported once, however many rules name it. */
+static bool failed_before(const struct rulebook *r, size_t index)
 {
-	struct policy *policy = policy_load(settings.path, policy_watch_directory(w), findings);
-	struct rulebook *r = policy ? allocate(policy->rule_count) : NULL;
+	for (size_t i = 0; i < index; i++)
+		if (!r->contexts[i] && may_need_context(&r->policy->rules[i]) &&
+		    r->policy->rules[i].identity == r->policy->rules[index].identity)
+			return true;
+	return false;
+}
+
+/* Takes the policy over. */
+static struct rulebook *equip(struct policy *policy, struct policy_watch *w,
+                              struct policy_findings *findings)
+{
+	struct rulebook *r = allocate(policy->rule_count);
 	if (!r) {
 		policy_free(policy);
 		return NULL;
@@ -66,7 +77,7 @@ static struct rulebook *load(struct policy_watch *w, struct policy_findings *fin
 	r->policy = policy;
 	bool fine = true;
 	for (size_t i = 0; i < policy->rule_count; i++) {
-		if (!may_need_context(&policy->rules[i]))
+		if (!may_need_context(&policy->rules[i]) || failed_before(r, i))
 			continue;
 		r->contexts[i] = tls_context_new(&policy->rules[i], w, findings);
 		fine &= r->contexts[i] != NULL;
@@ -107,33 +118,37 @@ static void prepare(const struct rulebook *r)
 	}
 }
 
+static void swap_watch(struct policy_watch *fresh)
+{
+	if (!fresh)
+		return;
+	policy_watch_free(watch);
+	watch = fresh;
+}
+
 /*
- * The watch is told of the files a good policy names; while the policy is broken it watches the
- * policy alone, and a mended policy is seen by that.
+ * While the policy is broken the policy alone is watched; an identity file that was broken is
+ * watched as long as the policy names it.
  */
 static void renew(const char *consequence)
 {
 	struct policy_findings findings = {0};
-	struct policy_watch *fresh = policy_watch_new(settings.path, NULL, settings.lowest_fd);
-	struct rulebook *r = fresh ? load(fresh, &findings) : NULL;
+	swap_watch(policy_watch_new(settings.path, NULL, settings.lowest_fd));
+	int folder = watch ? policy_watch_directory(watch) : -1;
+	struct policy *policy = policy_load(settings.path, folder, &findings);
+	struct rulebook *r = NULL;
+	if (policy) {
+		swap_watch(policy_watch_new(settings.path, policy, settings.lowest_fd));
+		r = watch ? equip(policy, watch, &findings) : NULL;
+	}
 	report(&findings, consequence);
 	policy_findings_clear(&findings);
-	const struct policy *watched = r ? r->policy : current ? current->policy : NULL;
-	if (watched) {
-		policy_watch_free(fresh);
-		fresh = policy_watch_new(settings.path, watched, settings.lowest_fd);
-	}
-	if (fresh) {
-		policy_watch_free(watch);
-		watch = fresh;
-	}
 	if (!r)
 		return;
 	prepare(r);
 	struct rulebook *old = current;
 	current = r;
-	if (old)
-		rulebook_put(old);
+	rulebook_put(old);
 }
 
 void rulebook_start(const struct rulebook_settings *given)
