@@ -141,7 +141,7 @@ static bool certificate_name_good(const char *name)
 {
 	char why[64];
 	size_t length = strlen(name);
-	if (length == 0 || name[length - 1] == '.' || host_looks_like_address(name))
+	if (length == 0 || name[length - 1] == '.')
 		return false;
 	if (strncmp(name, "*.", 2) != 0)
 		return host_check(name, false, why, sizeof(why));

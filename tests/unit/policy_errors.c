@@ -172,6 +172,40 @@ Test(policy_errors, the_example_is_right)
 	policy_free(p);
 }
 
+/* What a rule leaves out comes from defaults; what peer demands, clients cannot take back. */
+Test(policy_errors, values_arrive)
+{
+	struct policy_findings f = { 0 };
+	struct policy *p = policy_load("tests/unit/policy/values.conf", -1, &f);
+	policy_findings_print(&f, stderr);
+	policy_findings_clear(&f);
+	cr_assert(p);
+	const struct policy_identity *first = &p->identities[0];
+	cr_expect_str_eq(first->certificate, "tests/unit/policy/a.crt");
+	cr_expect_str_eq(first->key, "/etc/a.key");
+	cr_expect_str_eq(first->trust, "tests/unit/policy/../ca.crt");
+	cr_expect_eq(first->key_line, 4);
+	cr_expect_eq(first->trust_line, 5);
+
+	const struct policy_rule *plain = &p->rules[0], *own = &p->rules[1], *server = &p->rules[2];
+	cr_expect_eq(plain->identity, first);
+	cr_expect_eq(plain->profile, POLICY_NIST);
+	cr_expect_eq(plain->truncated, POLICY_TRUNCATED_EOF);
+	cr_expect_eq(plain->handshake_timeout_ms, 2500);
+	cr_expect(!plain->verified_connect);
+	cr_expect_eq(own->identity, &p->identities[1]);
+	cr_expect_eq(own->profile, POLICY_INTERMEDIATE);
+	cr_expect_eq(own->truncated, POLICY_TRUNCATED_ERROR);
+	cr_expect_eq(own->handshake_timeout_ms, 3000);
+	cr_expect(own->verified_connect);
+	cr_expect_str_eq(own->server_name, "db.internal");
+	cr_expect_eq(server->clients, POLICY_CLIENTS_REQUIRED);
+	cr_expect_eq(server->peer_count, 1);
+	cr_expect_eq(p->rules[3].clients, POLICY_CLIENTS_NONE);
+	cr_expect_null(p->rules[4].identity);
+	policy_free(p);
+}
+
 static void expect_only(const char *path, const char *part)
 {
 	struct policy_findings f = { 0 };

@@ -179,6 +179,13 @@ static int inside_chroot(void)
 	write_file("p", IDENTITY "@include \"more\"\n");
 	write_file("more", "");
 	struct policy_watch *w = policy_watch_new(in_folder("p"), NULL, LOWEST);
+	mkdir(in_folder("one"), 0700);
+	mkdir(in_folder("two"), 0700);
+	write_file("one/q", "# 1");
+	write_file("two/q", "# 2");
+	if (symlink("one", in_folder("link")))
+		return 8;
+	struct policy_watch *linked = policy_watch_new(in_folder("link/q"), NULL, LOWEST);
 	char cage[256];
 	snprintf(cage, sizeof(cage), "%s", in_folder("cage"));
 	int old = open(folder, O_PATH | O_DIRECTORY);
@@ -186,6 +193,10 @@ static int inside_chroot(void)
 		return 77;
 	if (policy_watch_changed(w))
 		return 1;
+	if (policy_watch_changed(linked) || symlinkat("two", old, "new") ||
+	    renameat(old, "new", old, "link") || !policy_watch_changed(linked))
+		return 7;
+	policy_watch_free(linked);
 	int fd = openat(old, "more", O_WRONLY);
 	if (fd < 0 || write(fd, "# more", 6) != 6 || close(fd))
 		return 2;
