@@ -72,7 +72,7 @@ DOOR int dup(int fd)
  */
 static bool onto_stdio(int fd, int to)
 {
-	if (to > STDERR_FILENO || fd == to || !table_session(fd))
+	if (to < 0 || to > STDERR_FILENO || fd == to || !table_session(fd))
 		return false;
 	refuse_carrier(table_session(fd), "a copy onto a standard stream");
 	return true;

@@ -22,7 +22,7 @@ static ssize_t file_to_session(int out, uint64_t entry, int in, off64_t *offset,
 {
 	off64_t at = offset ? *offset : lseek64(in, 0, SEEK_CUR);
 	if (at < 0)
-		return OUTCOME_ERRNO - (offset ? EINVAL : errno);
+		return OUTCOME_ERRNO - (!offset && errno == EBADF ? EBADF : EINVAL);
 	uint8_t *scratch = scratch_take();
 	if (!scratch)
 		return OUTCOME_NO_MEMORY;
@@ -146,7 +146,7 @@ DOOR ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, si
 	int saved = errno;
 	ssize_t result;
 	if ((from && in_offset) || (to && out_offset))
-		result = OUTCOME_ERRNO - ESPIPE;
+		result = OUTCOME_ERRNO - EINVAL;
 	else if (from && to)
 		result = OUTCOME_ERRNO - EINVAL; /* one end has to be a pipe */
 	else

@@ -4,11 +4,11 @@
 
 #include <sys/socket.h>
 
-/* tcp(7): there is no urgent data in a TLS stream; the error queue is the kernel's own. */
+/* recv(2) says EINVAL where there is no urgent data, and in a TLS stream there never is. */
 static ssize_t receive(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
 {
 	if (flags & MSG_OOB)
-		return door_report(OUTCOME_NOT_SUPPORTED, true);
+		return door_report(OUTCOME_ERRNO - EINVAL, true);
 	return door_report(block_receive(fd, entry, iov, count, flags), true);
 }
 
@@ -17,6 +17,8 @@ DOOR ssize_t read(int fd, void *buffer, size_t size)
 	uint64_t entry = table_session(fd);
 	if (!entry)
 		return real.read(fd, buffer, size);
+	if (!size)
+		return 0;
 	struct iovec v = {buffer, size};
 	return receive(fd, entry, &v, 1, 0);
 }
@@ -126,6 +128,7 @@ DOOR int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 	if (!table_session(fd))
 		return real.recvmmsg(fd, messages, count, flags, timeout);
 	unsigned int done = 0;
+	int saved = errno;
 	for (; done < count; done++) {
 		ssize_t got = recvmsg(fd, &messages[done].msg_hdr, flags & ~MSG_WAITFORONE);
 		if (got < 0)
@@ -133,8 +136,9 @@ DOOR int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 		messages[done].msg_len = (unsigned)got;
 		if (flags & MSG_WAITFORONE)
 			flags |= MSG_DONTWAIT;
-		if (got == 0)
-			return (int)done + 1;
 	}
-	return done ? (int)done : -1;
+	if (!done && count)
+		return -1;
+	errno = saved;
+	return (int)done;
 }

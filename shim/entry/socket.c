@@ -74,6 +74,12 @@ DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 	uint64_t entry = table_get(fd);
 	if (!table_size || (!entry && !birth_is_tcp(fd, address)))
 		return real.connect(fd, address, length);
+	if (entry && address && address->sa_family == AF_UNSPEC) { /* connect(2): dissolve */
+		int result = real.connect(fd, address, length);
+		if (result == 0)
+			descriptor_created(fd);
+		return result;
+	}
 	if (entry && kernel_connected(fd)) /* EISCONN, or the end of a connect under way */
 		return real.connect(fd, address, length);
 	if (entry)
@@ -132,25 +138,26 @@ DOOR int shutdown(int fd, int how)
 	struct session *s = entry ? session_enter(entry) : NULL;
 	if (!s)
 		return real.shutdown(fd, how);
-	int result = 0;
-	if (!kernel_connected(fd))
-		result = real.shutdown(fd, how); /* ENOTCONN */
-	else if (how == SHUT_WR || how == SHUT_RDWR)
+	bool writing = how == SHUT_WR || how == SHUT_RDWR, reading = how == SHUT_RD || how == SHUT_RDWR;
+	bool connected = kernel_connected(fd);
+	if (connected && writing)
 		session_shut_write(s, fd);
+	s->read_shut |= connected && reading;
 	session_leave(s);
-	if (result == 0 && how != SHUT_WR)
-		result = real.shutdown(fd, SHUT_RD);
-	return result;
+	if (connected && how == SHUT_WR)
+		return 0;
+	return real.shutdown(fd, connected && reading ? SHUT_RD : how);
 }
 
 /* A failed handshake is what a program that looks here after EPOLLERR wants to know. */
-static int pending_error(int fd, uint64_t entry)
+static int pending_error(int fd, uint64_t entry, int error)
 {
 	struct session *s = session_enter(entry);
 	if (!s)
-		return 0;
+		return error;
 	session_advance(s, fd);
-	int error = s->state == SESSION_FAILED && !s->reset_told ? ECONNRESET : 0;
+	if (!error && s->state == SESSION_FAILED && !s->reset_told)
+		error = ECONNRESET;
 	s->reset_told |= error != 0;
 	session_leave(s);
 	return error;
@@ -161,7 +168,7 @@ DOOR int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 	int result = real.getsockopt(fd, level, name, value, length);
 	uint64_t entry = table_session(fd);
 	if (result == 0 && entry && level == SOL_SOCKET && name == SO_ERROR &&
-	    *length == sizeof(int) && *(int *)value == 0)
-		*(int *)value = pending_error(fd, entry);
+	    *length == sizeof(int))
+		*(int *)value = pending_error(fd, entry, *(int *)value);
 	return result;
 }

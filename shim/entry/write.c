@@ -100,11 +100,15 @@ DOOR int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 	if (!table_session(fd))
 		return real.sendmmsg(fd, messages, count, flags);
 	unsigned int done = 0;
+	int saved = errno;
 	for (; done < count; done++) {
 		ssize_t put = sendmsg(fd, &messages[done].msg_hdr, flags);
 		if (put < 0)
 			break;
 		messages[done].msg_len = (unsigned)put;
 	}
-	return done ? (int)done : -1;
+	if (!done && count)
+		return -1;
+	errno = saved;
+	return (int)done;
 }

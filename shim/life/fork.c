@@ -76,7 +76,6 @@ static void before(void)
 
 static void release(void)
 {
-	gate_open();
 	names_unlock();
 	pending_unlock();
 	rulebook_unlock();
@@ -84,6 +83,7 @@ static void release(void)
 
 static void in_parent(void)
 {
+	gate_open();
 	release();
 	each_session(forget);
 	pthread_mutex_unlock(&forking);
@@ -92,6 +92,7 @@ static void in_parent(void)
 static void in_child(void)
 {
 	process_id = getpid();
+	gate_renew();
 	release();
 	each_session(claim);
 	each_session(forget);

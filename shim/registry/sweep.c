@@ -8,15 +8,28 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+/* A process that is dead and not waited for yet has no executable any more. */
+static bool is_zombie(uint32_t pid)
+{
+	char path[32], target[2];
+
+	snprintf(path, sizeof path, "/proc/%u/exe", (unsigned)pid);
+	return readlink(path, target, sizeof target) < 0 && errno == ENOENT &&
+	       readlink("/proc/self/exe", target, sizeof target) > 0; /* else /proc is not there */
+}
+
 bool registry_process_exists(uint32_t pid)
 {
-	return pid > 0 && pid <= INT32_MAX && (!kill((pid_t)pid, 0) || errno != ESRCH);
+	if (!pid || pid > INT32_MAX || (kill((pid_t)pid, 0) && errno == ESRCH))
+		return false;
+	return !is_zombie(pid);
 }
 
 /* Does a live slot name a process that exists?  An unreadable slot counts as one that does. */

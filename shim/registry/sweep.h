@@ -14,7 +14,7 @@
  * Nothing here trusts the file, closes a descriptor or keeps errno.
  */
 
-/* Does this process exist, for all we can tell? */
+/* Does this process live, for all we can tell?  One that waits to be reaped does not. */
 bool registry_process_exists(uint32_t pid);
 
 /*

@@ -220,14 +220,20 @@ static void scatter(const struct iovec *iov, size_t at, const uint8_t *from, siz
 	}
 }
 
-/* A connect that failed has its own errno, which the kernel tells once. */
+/*
+ * A connect that failed has its own errno, which the kernel tells once.  After a reset was told
+ * TCP says end-of-file; after any other failure it stays an error, for there the end of the
+ * stream would be a lie.
+ */
 static ssize_t failure(struct session *s, int fd)
 {
 	uint8_t byte;
+	bool told = s->reset_told;
 	ssize_t seen = kernel_recv(fd, &byte, 1, MSG_PEEK);
 	s->reset_told = true;
-	return seen < 0 && seen != -EAGAIN && seen != -ENOTCONN ? OUTCOME_ERRNO + seen
-	                                                        : OUTCOME_RESET;
+	if (seen < 0 && seen != -EAGAIN && seen != -ENOTCONN)
+		return OUTCOME_ERRNO + seen;
+	return told && s->reason == REGISTRY_RESET ? OUTCOME_END : OUTCOME_RESET;
 }
 
 static ssize_t read_flat(struct session *s, int fd, uint8_t *dst, size_t size, int flags)
@@ -270,9 +276,15 @@ static ssize_t read_now(int fd, uint64_t entry, const struct iovec *iov, int cou
 ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
 {
 	size_t size = total(iov, count), done = 0;
+	/* Asking for nothing waits for something all the same (recv(2), not read(2)). */
+	uint8_t byte;
+	struct iovec nothing = {&byte, 1};
 	bool wait_all = (flags & MSG_WAITALL) && !(flags & MSG_PEEK);
 	for (;;) {
-		ssize_t got = size ? read_now(fd, entry, iov, count, done, size, flags) : 0;
+		ssize_t got = size ? read_now(fd, entry, iov, count, done, size, flags)
+		                   : read_now(fd, entry, &nothing, 1, 0, 1, flags | MSG_PEEK);
+		if (got == OUTCOME_END || !size)
+			got = got > 0 || got == OUTCOME_END ? 0 : got;
 		if (got > 0) {
 			done += (size_t)got;
 			bool more = count > 1 && (size_t)got == SCRATCH_SIZE && done < size;
@@ -301,8 +313,11 @@ static ssize_t write_flat(struct session *s, int fd, const uint8_t *src, size_t 
 		session_advance(s, fd);
 	if (s->state <= SESSION_HANDSHAKING)
 		return session_write_early(s, fd, src, size);
-	if (s->state == SESSION_FAILED)
-		return s->reset_told ? OUTCOME_PIPE : failure(s, fd);
+	if (s->state == SESSION_FAILED) {
+		bool told = s->reset_told;
+		ssize_t outcome = failure(s, fd);
+		return told && outcome > OUTCOME_ERRNO ? OUTCOME_PIPE : outcome;
+	}
 	if (s->state == SESSION_SHUT_WRITE || s->state == SESSION_CLOSED || s->shutdown_wanted)
 		return OUTCOME_PIPE;
 	return record_write(s, fd, src, size, flags);

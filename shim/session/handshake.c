@@ -37,8 +37,10 @@ static bool may_begin(struct session *s, int fd)
 		if (kernel_connected(fd))
 			return true;
 		/* The connect failed; its errno is the program's to read. */
-		if (kernel_poll(fd, 0) & (POLLERR | POLLHUP))
+		if (kernel_poll(fd, 0) & (POLLERR | POLLHUP)) {
+			s->reset_told = true;
 			session_fail(s, fd, REGISTRY_RESET);
+		}
 		return false;
 	}
 	uint8_t byte;

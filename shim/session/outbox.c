@@ -160,6 +160,7 @@ ssize_t record_write(struct session *s, int fd, const uint8_t *src, size_t size,
 		if (!part)
 			break;
 		if (!tls_seal(s->tls, &io, src + done, part)) {
+			s->tls_abandoned |= io.abandoned;
 			session_fail(s, fd, REGISTRY_INTERNAL);
 			break;
 		}

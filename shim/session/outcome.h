@@ -21,6 +21,7 @@ enum outcome {
 	OUTCOME_NO_MEMORY = -8,
 	OUTCOME_REFUSED = -9,   /* a number we have taken out of service: EIO */
 	OUTCOME_BAD_DESCRIPTOR = -10,
+	OUTCOME_END = -11,      /* the end of the stream; the doors say 0 */
 	OUTCOME_ERRNO = -4096,  /* OUTCOME_ERRNO - e: that errno, from the kernel */
 };
 

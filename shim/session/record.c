@@ -94,11 +94,11 @@ static ssize_t take_held(struct session *s, uint8_t *dst, size_t size)
 /* FIN, with or without the goodbye that TLS asks for (RFC 8446 section 6.1). */
 static ssize_t end_of_stream(struct session *s, int fd)
 {
-	if (s->state == SESSION_SHUT_READ || s->state == SESSION_CLOSED)
-		return 0;
+	if (s->state == SESSION_SHUT_READ || s->state == SESSION_CLOSED || s->read_shut)
+		return OUTCOME_END;
 	if (s->peer.rule->truncated == POLICY_TRUNCATED_EOF && !s->part_end) {
 		session_peer_closed(s, fd);
-		return 0;
+		return OUTCOME_END;
 	}
 	session_fail(s, fd, REGISTRY_TRUNCATED);
 	s->reset_told = true;
@@ -129,6 +129,7 @@ static enum tls_result open_record(struct session *s, int fd, struct tls_io *io,
 	io->record_size = length;
 	io->out_used = 0;
 	enum tls_result result = tls_open(s->tls, io, dst, size, got, &reason);
+	s->tls_abandoned |= io->abandoned;
 	if (io->out_used)
 		record_send(s, fd, io, 0);
 	if (result == TLS_CLOSED)
@@ -176,7 +177,7 @@ static ssize_t read_through(struct session *s, int fd, struct tls_io *io, uint8_
 			if (s->state != SESSION_FAILED)
 				drop_part(s);
 			return delivered ? (ssize_t)delivered
-			       : s->state == SESSION_FAILED ? OUTCOME_RESET : 0;
+			       : s->state == SESSION_FAILED ? OUTCOME_RESET : OUTCOME_END;
 		}
 		delivered += plain;
 		at += length;
@@ -193,7 +194,7 @@ static ssize_t read_through(struct session *s, int fd, struct tls_io *io, uint8_
 /*
  * Decrypts the next record, if all of it is there, behind what is held.  All but its last byte is
  * taken from the kernel.  1: done (it may have carried nothing); OUTCOME_AGAIN: it is not all there,
- * and unless something is held what there is has been taken as part; 0: the end; OUTCOME_RESET.
+ * and unless something is held what there is has been taken as part; OUTCOME_END; OUTCOME_RESET.
  */
 static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 {
@@ -242,7 +243,7 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 		redeem_token(s, fd);
 		drop_held(s);
 	}
-	return result == TLS_CLOSED ? 0 : 1;
+	return result == TLS_CLOSED ? OUTCOME_END : 1;
 }
 
 /* ---- what the doors ask ------------------------------------------------------------------------------ */
@@ -288,10 +289,8 @@ ssize_t record_read(struct session *s, int fd, uint8_t *dst, size_t size)
 			drained = true;
 	}
 	session_io_end(&io);
-	if (!done && s->state == SESSION_FAILED)
-		return result < 0 ? result : OUTCOME_RESET;
-	if (!done && !peer_has_closed(s))
-		return result < 0 ? result : OUTCOME_AGAIN;
+	if (!done)
+		return result < 0 ? result : peer_has_closed(s) ? OUTCOME_END : OUTCOME_AGAIN;
 	registry_count(s->registry, done, 0, 0, 0);
 	return (ssize_t)done;
 }
@@ -319,10 +318,8 @@ ssize_t record_peek(struct session *s, int fd, uint8_t *dst, size_t size)
 		s->held_at = 0;
 	}
 	ssize_t result = hold(s, fd, want);
-	if (s->state == SESSION_FAILED)
-		return OUTCOME_RESET;
 	if (!held(s))
-		return peer_has_closed(s) ? 0 : result < 0 ? result : OUTCOME_AGAIN;
+		return result < 0 ? result : peer_has_closed(s) ? OUTCOME_END : OUTCOME_AGAIN;
 	size_t part = size < held(s) ? size : held(s);
 	memcpy(dst, s->held + s->held_at, part);
 	return (ssize_t)part;
@@ -343,10 +340,19 @@ size_t record_available(struct session *s, int fd)
 
 /* ---- the end -------------------------------------------------------------------------------------------- */
 
+static bool resets_on_close(int fd)
+{
+	struct linger linger = {0};
+	socklen_t length = sizeof linger;
+	kernel_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length);
+	return linger.l_onoff && !linger.l_linger;
+}
+
 /*
  * tcp(7): closing with unread bytes sends a reset, which can destroy what the peer has not read
- * yet.  Tickets, a close_notify and token bytes are ours; application data is the program's,
- * and where it left some unread the reset is what it would have had without us.
+ * yet.  Tickets, a close_notify and token bytes are ours and taken out; application data is the
+ * program's, and where it left some unread the reset is what it would have had without us: then
+ * no goodbye is said either.
  */
 void record_farewell(struct session *s, int fd)
 {
@@ -355,15 +361,10 @@ void record_farewell(struct session *s, int fd)
 			;
 		return;
 	}
-	if (!session_is_up(s))
+	if (!session_is_up(s) || resets_on_close(fd))
 		return;
-	session_shut_write(s, fd);
-	bool unread = held(s);
-	struct tls_io io;
-	if (unread || peer_has_closed(s) || !session_io(s, &io))
-		return;
-	ssize_t result = 1;
-	while (result > 0 && !held(s))
-		result = hold_next(s, fd, &io);
-	session_io_end(&io);
+	if (!peer_has_closed(s) && !s->read_shut)
+		hold(s, fd, 1);
+	if (!held(s) && session_is_up(s))
+		session_shut_write(s, fd);
 }

@@ -15,8 +15,8 @@
 
 /*
  * Fills dst with what is there, up to size bytes; a count below size means that the kernel had
- * no more at that moment ("a short read means drained").  0 is the end of the stream.
- * OUTCOME_AGAIN, OUTCOME_RESET.
+ * no more at that moment ("a short read means drained").  OUTCOME_END, OUTCOME_AGAIN,
+ * OUTCOME_RESET, OUTCOME_GONE, or the kernel's errno.
  */
 ssize_t record_read(struct session *s, int fd, uint8_t *dst, size_t size);
 

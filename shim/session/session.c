@@ -242,7 +242,8 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
  */
 static void clear(struct session *s)
 {
-	tls_free(s->tls, s->region);
+	if (!s->tls_abandoned)
+		tls_free(s->tls, s->region);
 	if (s->region)
 		arena_region_give(s->region);
 	s->tls = NULL;
@@ -347,7 +348,8 @@ static void attest(struct session *s, int fd)
 	memcpy(&again, raw + 208, sizeof again);   /* tcpi_bytes_retrans */
 	int64_t difference = (int64_t)(sent - again + unsent) -
 	                     (int64_t)__atomic_load_n(&s->registry->wire_out, __ATOMIC_RELAXED);
-	if (difference <= 0)
+	/* A FIN that waits to be sent is counted as a byte. */
+	if (difference <= (s->state != SESSION_OPEN))
 		return;
 	char peer[128];
 	session_describe(s, peer, sizeof peer);

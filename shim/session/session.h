@@ -62,7 +62,8 @@ struct session {
 	bool peer_finished;   /* the kernel has seen FIN */
 	bool pushed;          /* the first application bytes have left */
 	bool early_blocked;   /* somebody was told EAGAIN during the handshake */
-	bool reset_told;      /* ECONNRESET has been reported once */
+	bool reset_told;      /* ECONNRESET, or the kernel's errno, has been reported once */
+	bool read_shut;       /* SHUT_RD by the program */
 	int kernel_error;     /* errno that ended the connection, 0 */
 
 	/* inbox: see record.c */
@@ -81,6 +82,7 @@ struct session {
 
 	struct region *region; /* NULL while fresh and again at the end */
 	struct tls *tls;
+	bool tls_abandoned; /* see tls_io.abandoned */
 	struct rulebook *rulebook;
 	struct tls_context *context;
 	struct registry_slot *registry;

@@ -5,7 +5,8 @@
 #include <pthread.h>
 
 /* Writers first: a server that shakes hands all the time must still be able to fork. */
-static pthread_rwlock_t gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+#define FRESH PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+static pthread_rwlock_t gate = FRESH;
 
 void gate_enter(void)
 {
@@ -25,4 +26,9 @@ void gate_close(void)
 void gate_open(void)
 {
 	pthread_rwlock_unlock(&gate);
+}
+
+void gate_renew(void)
+{
+	gate = (pthread_rwlock_t)FRESH;
 }

@@ -38,10 +38,12 @@ void memory_begin(struct region *region, uint8_t *base, size_t size)
 	bench = (struct bench){.base = base, .size = size};
 }
 
-void memory_end(void)
+bool memory_end(void)
 {
+	bool clean = bench.live == 0;
 	current = NULL;
 	bench = (struct bench){0};
+	return clean;
 }
 
 void memory_lock(void)

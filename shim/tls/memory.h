@@ -21,9 +21,11 @@
  * came from, whichever thread frees it.
  */
 
-/* For the length of one call into wolfSSL in this thread.  Nested calls do not happen. */
+/* For the length of one call into wolfSSL in this thread.  Nested calls do not happen.  The end
+ * says whether everything on the bench was freed: if not, wolfSSL still has a pointer there, and
+ * must neither read with nor free that session any more. */
 void memory_begin(struct region *region, uint8_t *bench, size_t bench_size);
-void memory_end(void);
+_Bool memory_end(void);
 
 /* Around fork(2), so that the child does not inherit the heap's lock from another thread. */
 void memory_lock(void);

@@ -23,10 +23,10 @@ static WOLFSSL *ssl_of(struct tls *t)
  * Every call into wolfSSL stands between these two.  wolfSSL sets errno to 0 here and there
  * (wolfSSL_read, wolfSSL_write), which a program would take for news.
  */
-static int enter(struct tls *t, struct tls_io *io)
+static int enter_with(struct tls *t, struct tls_io *io, uint8_t *bench)
 {
 	int saved = errno;
-	memory_begin(io->region, io->bench, io->bench_size);
+	memory_begin(io->region, bench, io->bench_size);
 	if (t) {
 		wolfSSL_SetIOReadCtx(ssl_of(t), io);
 		wolfSSL_SetIOWriteCtx(ssl_of(t), io);
@@ -34,10 +34,17 @@ static int enter(struct tls *t, struct tls_io *io)
 	return saved;
 }
 
-static void leave(int saved)
+/* During a handshake records come in pieces and their buffers outlive the call. */
+static int enter(struct tls *t, struct tls_io *io)
 {
-	memory_end();
+	return enter_with(t, io, NULL);
+}
+
+static bool leave(int saved)
+{
+	bool clean = memory_end();
 	errno = saved;
+	return clean;
 }
 
 /* ---- the callbacks ------------------------------------------------------------------------ */
@@ -193,14 +200,18 @@ enum tls_result tls_handshake(struct tls *t, struct tls_peer *peer, struct tls_i
 	return TLS_FAILED;
 }
 
+enum { SHORT = 256 };
+
 enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t size, size_t *got,
                          enum registry_reason *reason)
 {
 	*got = 0;
-	int saved = enter(t, io);
+	/* After an alert wolfSSL keeps the record's buffer until it is freed.  Alerts are short, and
+	 * short records need no bench. */
+	int saved = enter_with(t, io, io->record_size > SHORT ? io->bench : NULL);
 	int result = wolfSSL_read(ssl_of(t), dst, (int)(size < TLS_PLAIN ? size : TLS_PLAIN));
 	int error = result > 0 ? 0 : wolfSSL_get_error(ssl_of(t), result);
-	leave(saved);
+	io->abandoned |= !leave(saved);
 	if (!error) {
 		*got = (size_t)result;
 		return TLS_DONE;
@@ -217,9 +228,9 @@ enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t siz
 
 bool tls_seal(struct tls *t, struct tls_io *io, const void *src, size_t size)
 {
-	int saved = enter(t, io);
+	int saved = enter_with(t, io, io->bench);
 	int result = wolfSSL_write(ssl_of(t), src, (int)size);
-	leave(saved);
+	io->abandoned |= !leave(saved);
 	return result == (int)size;
 }
 

@@ -48,10 +48,13 @@ struct tls_io {
 	/* What wants to be sent: appended by every call. */
 	uint8_t *out;
 	size_t out_size, out_used;
-	/* Room for wolfSSL's record buffers for the length of the call; at least 2 * TLS_RECORD. */
+	/* Room for wolfSSL's record buffers for the length of tls_open and tls_seal; at least
+	 * 2 * TLS_RECORD. */
 	uint8_t *bench;
 	size_t bench_size;
 	struct region *region; /* the session's */
+	/* wolfSSL kept a buffer on the bench: tls_free() must not be called. */
+	bool abandoned;
 	/* What the receive function last said, to tell a reset from a bad record. */
 	ssize_t received;
 };
@@ -79,7 +82,7 @@ void tls_context_free(struct tls_context *context);
 
 /* NULL when memory is out. */
 struct tls *tls_new(struct tls_context *context, struct tls_peer *peer, struct tls_io *io);
-/* Sends nothing; wipes. */
+/* Sends nothing.  Where io->abandoned was ever set, wiping the region has to do. */
 void tls_free(struct tls *t, struct region *region);
 
 enum tls_result tls_handshake(struct tls *t, struct tls_peer *peer, struct tls_io *io,
