@@ -30,8 +30,13 @@ int main(void)
 	c = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
 	setitimer(ITIMER_REAL, &soon, NULL);
 	T(connect(c, &a.any, address_size(&a)));
+
+	step("asked again while it is under way");
+	T(connect(c, &a.any, address_size(&a)));
 	memset(&soon, 0, sizeof(soon));
 	setitimer(ITIMER_REAL, &soon, NULL);
+	set_nonblocking(c, true);
+	T(connect(c, &a.any, address_size(&a)));
 
 	step("room at last");
 	int s = (int)MUST(accept(l, NULL, NULL));
@@ -42,6 +47,8 @@ int main(void)
 	say("%s", events_name((uint32_t)wait_for(c, POLLOUT)));
 	T(getsockopt(c, SOL_SOCKET, SO_ERROR, &error, &length));
 	say("SO_ERROR %d", error);
+	T(connect(c, &a.any, address_size(&a)));
+	T(connect(c, &a.any, address_size(&a)));
 	s = (int)MUST(accept(l, NULL, NULL));
 	settle(c, s);
 	char byte;
