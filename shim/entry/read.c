@@ -31,11 +31,21 @@ DOOR ssize_t __read_chk(int fd, void *buffer, size_t size, size_t limit)
 	return read(fd, buffer, size);
 }
 
+/* The read family returns at once from asking for nothing, the recv family waits for something. */
+static bool is_empty(const struct iovec *iov, int count)
+{
+	while (count && !iov->iov_len)
+		iov++, count--;
+	return count == 0;
+}
+
 DOOR ssize_t readv(int fd, const struct iovec *iov, int count)
 {
 	uint64_t entry = table_session(fd);
 	if (!entry || count < 0)
 		return real.readv(fd, iov, count);
+	if (is_empty(iov, count))
+		return 0;
 	return receive(fd, entry, iov, count, 0);
 }
 
@@ -45,6 +55,8 @@ DOOR ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, i
 	uint64_t entry = table_session(fd);
 	if (!entry || count < 0 || offset != -1)
 		return real.preadv2(fd, iov, count, offset, flags);
+	if (is_empty(iov, count))
+		return 0;
 	if (flags & ~(RWF_NOWAIT | RWF_HIPRI))
 		return door_report(OUTCOME_NOT_SUPPORTED, true);
 	return receive(fd, entry, iov, count, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);

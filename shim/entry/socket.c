@@ -69,17 +69,27 @@ static int connect_tcp(int fd, const struct sockaddr *address, socklen_t length)
 	return result == 0 ? greet(fd, true) : result;
 }
 
+/* connect(2), AF_UNSPEC: the kernel resets the connection; the socket may be used again. */
+static int dissolve(int fd, uint64_t entry, const struct sockaddr *address, socklen_t length)
+{
+	int result = real.connect(fd, address, length);
+	struct session *s = result == 0 && (entry & 1) ? session_enter(entry) : NULL;
+	if (s) {
+		session_fail(s, fd, REGISTRY_RESET);
+		session_leave(s);
+	}
+	if (result == 0)
+		descriptor_created(fd);
+	return result;
+}
+
 DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	uint64_t entry = table_get(fd);
 	if (!table_size || (!entry && !birth_is_tcp(fd, address)))
 		return real.connect(fd, address, length);
-	if (entry && address && address->sa_family == AF_UNSPEC) { /* connect(2): dissolve */
-		int result = real.connect(fd, address, length);
-		if (result == 0)
-			descriptor_created(fd);
-		return result;
-	}
+	if (entry && address && address->sa_family == AF_UNSPEC)
+		return dissolve(fd, entry, address, length);
 	if (entry && kernel_connected(fd)) /* EISCONN, or the end of a connect under way */
 		return real.connect(fd, address, length);
 	if (entry)

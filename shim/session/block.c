@@ -28,8 +28,7 @@ static void advance(int fd, uint64_t entry)
 	session_leave(s);
 }
 
-/* What the kernel said of a session's socket, as far as it is true of the plaintext. */
-static short refine(int fd, uint64_t entry, short asked, short said)
+short block_refine(int fd, uint64_t entry, short asked, short said)
 {
 	struct session *s = session_enter(entry);
 	if (!s)
@@ -114,7 +113,7 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 		short said = h->set[i].revents;
 		uint64_t entry = said ? table_session(fds[i].fd) : 0;
 		if (entry)
-			said = refine(fds[i].fd, entry, fds[i].events, said);
+			said = block_refine(fds[i].fd, entry, fds[i].events, said);
 		fds[i].revents = said & (fds[i].events | POLLERR | POLLHUP | POLLNVAL);
 		told += fds[i].revents != 0;
 	}

@@ -35,4 +35,8 @@ void block_until_sent(int fd, uint64_t entry);
 int block_poll(struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_t *mask,
                bool only_hidden);
 
+/* What the kernel said of a session's socket when asked for these events, as far as it is true of
+ * the plaintext. */
+short block_refine(int fd, uint64_t entry, short asked, short said);
+
 #endif

@@ -85,6 +85,7 @@ static void finished(struct session *s, int fd, struct tls_io *io)
 	registry_verdict(s->registry, REGISTRY_TLS, REGISTRY_RULE);
 	if (s->early_end) {
 		if (!tls_seal(s->tls, io, s->early, s->early_end)) {
+			s->tls_abandoned |= io->abandoned;
 			session_fail(s, fd, REGISTRY_INTERNAL);
 			return;
 		}

@@ -357,7 +357,7 @@ static bool resets_on_close(int fd)
 void record_farewell(struct session *s, int fd)
 {
 	if (s->state == SESSION_FAILED) {
-		while (kernel_skip(fd, 1 << 20) > 0)
+		while (s->reason != REGISTRY_RESET && kernel_skip(fd, 1 << 20) > 0)
 			;
 		return;
 	}
