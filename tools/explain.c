@@ -33,69 +33,16 @@ static bool complain(const char *what, const char *argument)
 
 /* ---- the question ------------------------------------------------------------------------- */
 
-static bool read_options(int argc, char **argv, struct question *q)
+static bool add_name(struct question *q, const char *name)
 {
-	static const struct option options[] = {
-		{"on", required_argument, NULL, 'o'},
-		{"to", required_argument, NULL, 't'},
-		{"from", required_argument, NULL, 'f'},
-		{"port", required_argument, NULL, 'p'},
-		{"name", required_argument, NULL, 'n'},
-		{"address", required_argument, NULL, 'a'},
-		{"program", required_argument, NULL, 'x'},
-		{"arguments", required_argument, NULL, 'g'},
-		{"user", required_argument, NULL, 'u'},
-		{"service", required_argument, NULL, 's'},
-		{"policy", required_argument, NULL, 'c'},
-		{0},
-	};
-	const char *to = NULL, *from = NULL;
-	opterr = 0;
-	optind = 0; /* glibc: begin anew, the options of the command line were read before */
-	for (int c; (c = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
-		switch (c) {
-		case 'o':
-			q->on = optarg;
-			break;
-		case 't':
-			to = optarg;
-			break;
-		case 'f':
-			from = optarg;
-			break;
-		case 'p':
-			q->port = optarg;
-			break;
-		case 'a':
-			q->address = optarg;
-			break;
-		case 'x':
-			q->program.exe = optarg;
-			break;
-		case 'g':
-			q->program.command = optarg;
-			break;
-		case 'u':
-			q->user = optarg;
-			break;
-		case 's':
-			q->program.service = optarg;
-			break;
-		case 'c':
-			q->policy = optarg;
-			break;
-		case 'n':
-			if (q->flow.name_count == NAMES_MAX - 1)
-				return complain("too many names", "");
-			q->names[q->flow.name_count++] = optarg;
-			break;
-		default:
-			return complain("this option is unknown or lacks its value: ",
-			                argv[optind - 1]);
-		}
-	}
-	if (optind < argc)
-		return complain("what is meant by ", argv[optind]);
+	if (q->flow.name_count == NAMES_MAX - 1)
+		return complain("too many names", "");
+	q->names[q->flow.name_count++] = name;
+	return true;
+}
+
+static bool check_sides(struct question *q, const char *to, const char *from)
+{
 	if (!q->on || (strcmp(q->on, "connect") && strcmp(q->on, "accept")))
 		return complain("say --on connect or --on accept", "");
 	q->flow.side = !strcmp(q->on, "connect") ? POLICY_CONNECT : POLICY_ACCEPT;
@@ -105,6 +52,44 @@ static bool read_options(int argc, char **argv, struct question *q)
 	if (q->flow.side == POLICY_ACCEPT && (!from || to))
 		return complain("--on accept wants --from, and no --to", "");
 	return true;
+}
+
+static bool read_options(int argc, char **argv, struct question *q)
+{
+	const char *to = NULL, *from = NULL, *name = NULL;
+	const struct {
+		const char *name, **value;
+	} known[] = {
+		{"on", &q->on},
+		{"to", &to},
+		{"from", &from},
+		{"port", &q->port},
+		{"name", &name},
+		{"address", &q->address},
+		{"program", &q->program.exe},
+		{"arguments", &q->program.command},
+		{"user", &q->user},
+		{"service", &q->program.service},
+		{"policy", &q->policy},
+	};
+	enum { KNOWN = sizeof(known) / sizeof(*known) };
+	struct option options[KNOWN + 1] = {0};
+	for (int i = 0; i < KNOWN; i++)
+		options[i] = (struct option){known[i].name, required_argument, NULL, i};
+
+	opterr = 0;
+	optind = 0; /* glibc: begin anew, whatever was read before */
+	for (int i; (i = getopt_long(argc, argv, "+", options, NULL)) != -1;) {
+		if (i < 0 || i >= KNOWN)
+			return complain("this option is unknown or lacks its value: ",
+			                argv[optind - 1]);
+		*known[i].value = optarg;
+		if (known[i].value == &name && !add_name(q, name))
+			return false;
+	}
+	if (optind < argc)
+		return complain("what is meant by ", argv[optind]);
+	return check_sides(q, to, from);
 }
 
 static bool read_port(struct question *q, const char *text)

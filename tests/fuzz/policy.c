@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void ask(const struct policy *p, const struct policy_flow *flow)
 {
 	static const struct policy_program program = {
-		.exe = "/usr/bin/php8.2", .command = "php -f shop.php", .service = "shop", .uid = 33 };
+		.exe = "/usr/bin/php8.2", .command = "php shop.php", .service = "shop", .uid = 33 };
 	static const char *const dns[] = { "a.cache.internal", "*.example.org", "10.1.2.3" };
 	static const char *const uri[] = { "spiffe://prod/cache/a", "https://example.org/a/b" };
 	const struct policy_names names = {
