@@ -104,17 +104,26 @@ uint32_t arena_slot_end(void)
 	return arena ? __atomic_load_n(&arena->slots.end, __ATOMIC_RELAXED) : 0;
 }
 
+/*
+ * Regions begin on different pages of their stretch and at different lines of that page.  Were
+ * all aligned alike, the hot fields of all sessions would compete for the same few sets of the
+ * processor's caches: measured with 50 connections, a tenth of the time spent here.
+ */
+enum { COLOURS = 32, PAGE = 4096, LINE = 64 };
+
 struct region *arena_region_take(void)
 {
 	int64_t bit = arena ? bit_take(&arena->regions, region_count) : -1;
 	if (bit < 0)
 		return NULL;
-	return region_init(regions + (size_t)bit * ARENA_REGION, ARENA_REGION);
+	size_t shift = (size_t)bit % COLOURS * PAGE + (size_t)(bit / 2 % 8) * LINE;
+	return region_init(regions + (size_t)bit * ARENA_REGION + shift, ARENA_REGION / 4 * 3);
 }
 
 void arena_region_give(struct region *region)
 {
+	size_t index = (size_t)((uint8_t *)region - regions) / ARENA_REGION;
 	region_wipe(region);
-	madvise(region, ARENA_REGION, MADV_REMOVE);
-	bit_give(&arena->regions, (uint32_t)(((uint8_t *)region - regions) / ARENA_REGION));
+	madvise(regions + index * ARENA_REGION, ARENA_REGION, MADV_REMOVE);
+	bit_give(&arena->regions, (uint32_t)index);
 }

@@ -20,7 +20,7 @@
 enum {
 	ARENA_SLOTS = 1 << 16,
 	ARENA_SLOT = 1024,
-	ARENA_REGION = 1 << 18,
+	ARENA_REGION = 1 << 19, /* of which a region may use 3/4 */
 };
 
 /* False when no address space can be had; sessions are refused then (fail closed). */

@@ -144,10 +144,10 @@ void *region_resize(struct region *r, void *p, size_t size)
 
 void region_trim(struct region *r)
 {
-	uint32_t keep = (r->top + PAGE - 1) & ~(PAGE - 1u);
-	uint32_t end = (r->touched + PAGE - 1) & ~(PAGE - 1u);
+	uintptr_t keep = ((uintptr_t)r + r->top + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	uintptr_t end = ((uintptr_t)r + r->touched + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 	if (end > keep)
-		madvise((uint8_t *)r + keep, end - keep, MADV_REMOVE);
+		madvise((void *)keep, end - keep, MADV_REMOVE);
 	r->touched = r->top;
 }
 

@@ -14,7 +14,7 @@
  */
 struct region;
 
-/* `base` is page aligned, `size` at most 1 GiB. */
+/* `base` is aligned to 16 bytes, `size` at most 1 GiB. */
 struct region *region_init(void *base, size_t size);
 void *region_alloc(struct region *r, size_t size); /* NULL when it does not fit */
 void *region_resize(struct region *r, void *p, size_t size);

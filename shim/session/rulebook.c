@@ -5,6 +5,7 @@
 #include "shim/base/arena.h"
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
+#include "shim/base/table.h"
 
 #include <pthread.h>
 #include <sys/mman.h>
@@ -118,10 +119,14 @@ static void prepare(const struct rulebook *r)
 	}
 }
 
+/* The watch closes its own descriptors through our doors, which must not take them for ours. */
 static void swap_watch(struct policy_watch *fresh)
 {
 	if (!fresh)
 		return;
+	for (int fd = 0; watch && fd < table_end(); fd++)
+		if (table_get(fd) == TABLE_OWN && policy_watch_owns(watch, fd))
+			table_take(fd, TABLE_OWN);
 	policy_watch_free(watch);
 	watch = fresh;
 }
