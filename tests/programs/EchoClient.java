@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A client without a word of TLS: EchoClient nio|blocking HOST PORT say TEXT | hold | bulk MIB.
 
+import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -32,7 +33,7 @@ public class EchoClient {
 			data = new byte[Integer.parseInt(arguments[4]) << 20];
 			new Random().nextBytes(data);
 		}
-		byte[] got = nio ? overSelector(data, hold) : overStreams(data, hold);
+		byte[] got = nio ? overSelector(data, bulk) : overStreams(data, bulk);
 		if (!bulk)
 			System.out.println(new String(got, StandardCharsets.UTF_8));
 		else if (!Arrays.equals(digest(data), digest(got)))
@@ -40,15 +41,16 @@ public class EchoClient {
 		System.out.flush();
 		if (hold)
 			Thread.sleep(60000);
+		kept.close();
 	}
 
 	static byte[] digest(byte[] data) throws Exception {
 		return MessageDigest.getInstance("SHA-256").digest(data);
 	}
 
-	static Object kept; /* so that a held connection is not collected */
+	static Closeable kept; /* so that a held connection is not collected */
 
-	static byte[] overStreams(byte[] data, boolean hold) throws Exception {
+	static byte[] overStreams(byte[] data, boolean toTheEnd) throws Exception {
 		Socket socket = new Socket();
 		socket.connect(new InetSocketAddress(host, port), 20000);
 		socket.setSoTimeout(25000);
@@ -57,7 +59,7 @@ public class EchoClient {
 		Thread writer = new Thread(() -> {
 			try {
 				out.write(data);
-				if (!hold)
+				if (toTheEnd)
 					socket.shutdownOutput();
 			} catch (IOException trouble) {
 				System.err.println("write: " + trouble.getMessage());
@@ -69,15 +71,12 @@ public class EchoClient {
 		if (got.length < data.length)
 			throw new EOFException("ended after " + got.length + " bytes");
 		writer.join();
-		if (!hold) {
-			if (in.read() >= 0)
-				throw new IOException("more came back than was sent");
-			socket.close();
-		}
+		if (toTheEnd && in.read() >= 0)
+			throw new IOException("more came back than was sent");
 		return got;
 	}
 
-	static byte[] overSelector(byte[] data, boolean hold) throws Exception {
+	static byte[] overSelector(byte[] data, boolean toTheEnd) throws Exception {
 		Selector selector = Selector.open();
 		SocketChannel channel = SocketChannel.open();
 		kept = channel;
@@ -86,7 +85,7 @@ public class EchoClient {
 		SelectionKey key = channel.register(selector, SelectionKey.OP_CONNECT);
 		ByteBuffer out = ByteBuffer.wrap(data);
 		ByteBuffer in = ByteBuffer.allocate(data.length + 1);
-		while (hold ? in.position() < data.length : in.hasRemaining()) {
+		while (toTheEnd ? in.hasRemaining() : in.position() < data.length) {
 			if (selector.select(25000) == 0)
 				throw new IOException("nothing happens");
 			selector.selectedKeys().clear();
@@ -96,7 +95,7 @@ public class EchoClient {
 				channel.write(out);
 				if (!out.hasRemaining()) {
 					key.interestOps(SelectionKey.OP_READ);
-					if (!hold)
+					if (toTheEnd)
 						channel.shutdownOutput();
 				}
 			}
@@ -105,8 +104,6 @@ public class EchoClient {
 		}
 		if (in.position() != data.length)
 			throw new EOFException("ended after " + in.position() + " bytes");
-		if (!hold)
-			channel.close();
 		return Arrays.copyOf(in.array(), in.position());
 	}
 }

@@ -62,7 +62,7 @@ fail()
 	for file in "$tmp"/*.out "$tmp"/log/* "$tmp"/sessions.*; do
 		[ -s "$file" ] || continue
 		echo "--- ${file#"$tmp"/} (last lines)" >&2
-		tail -n "${EVIDENCE:-12}" "$file" | cut -c1-500 | cat -v >&2
+		tail -n "${EVIDENCE:-6}" "$file" | cut -c1-320 | cat -v >&2
 	done
 	exit 1
 }
@@ -317,7 +317,7 @@ eavesdrop()
 		filter="$filter or port $wire_other"
 	done
 	: >"$tmp/capture.err"
-	setsid tcpdump -i lo -s 0 -B 16384 --immediate-mode -U -w "$wire" "$filter" \
+	setsid tcpdump -i lo -s 70000 -B 65536 --immediate-mode -U -w "$wire" "$filter" \
 		>/dev/null 2>"$tmp/capture.err" &
 	wire_pid=$!
 	pids+=("$wire_pid")
@@ -365,7 +365,7 @@ wire_is_tls13()
 
 sessions()
 {
-	SLEEVE_RUNDIR=$tmp/run "$BUILD/sleeve" sessions --json >"$tmp/sessions.json" 2>"$tmp/sessions.err"
+	SLEEVE_RUNDIR=$tmp/run "$BUILD/sleeve" sessions --json --all >"$tmp/sessions.json" 2>"$tmp/sessions.err"
 }
 
 # The live sessions of one side of a port, as a jq filter.
@@ -376,7 +376,7 @@ session_open() # SIDE PORT
 {
 	sessions
 	jq -e --arg side "$1" --arg port "$2" \
-		"$of_side | any(.verdict == \"tls\")" "$tmp/sessions.json" >/dev/null
+		"$of_side | any(.verdict == \"tls\" and .bytes_in + .bytes_out > 0)" "$tmp/sessions.json" >/dev/null
 }
 
 # session_right SIDE PORT PEER [GROUP]: while a connection is open, its record is right in all.
@@ -389,14 +389,14 @@ session_right()
 	await "a session with verdict tls, side $1, port $2" session_open "$1" "$2"
 	unset AWAIT
 	said=$(jq -r --arg side "$1" --arg port "$2" --arg rule "$name $direction" --arg peer "$3" \
-		--arg group "${4:-X25519MLKEM768}" "$of_side"' | .[] | . as $s |
+		--arg group "${4:-X25519MLKEM768}" "$of_side"' | .[] | select(.verdict != "pending") | . as $s |
 		[["verdict", .verdict == "tls"], ["rule", .rule == $rule], ["mode", .mode == "strict"],
 		 ["tls", .tls == "TLSv1.3"], ["cipher", (.cipher // "" | test("^TLS_[A-Z0-9_]+$"))],
 		 ["group", .group == $group], ["peer", (.peer | tostring | contains($peer))],
 		 ["engine", .engine == "inline"], ["resumed", .resumed == false],
 		 ["pid", (.pid | type == "number" and . > 1)],
 		 ["peer_expires", (.peer_expires != null and .peer_expires != 0)],
-		 ["bytes", .bytes_in + .bytes_out > 0]][] | select(.[1] | not) |
+		 ["opened", .opened != null]][] | select(.[1] | not) |
 		"\(.[0]) is wrong in \($s)"' "$tmp/sessions.json" 2>&1)
 	[ -z "$said" ] || fail "$1 side of port $2: $said"
 }

@@ -85,6 +85,19 @@ class OverSelector(OverSocket):
         blocks = list(blocks)
         assert self.exchange(blocks, None) == b"".join(blocks), "the bytes came back changed"
 
+    # What poll says is a hint for a socket that does not block (poll(2), select(2), BUGS).
+    def send(self, data):
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
+
+    def receive(self):
+        try:
+            return self.socket.recv(70000)
+        except BlockingIOError:
+            return None
+
     def exchange(self, blocks, wanted):
         queue, got = b"".join(blocks), bytearray()
         view = memoryview(queue)
@@ -93,16 +106,16 @@ class OverSelector(OverSocket):
         while wanted is None or len(got) < wanted:
             for _, events in self.poll.select(25):
                 if events & selectors.EVENT_WRITE and view:
-                    view = view[self.socket.send(view[:100000]):]
+                    view = view[self.send(view[:100000]):]
                     if not view:
                         self.poll.modify(self.socket, selectors.EVENT_READ)
                         if wanted is None:
                             self.socket.shutdown(socket.SHUT_WR)
                 if events & selectors.EVENT_READ:
-                    data = self.socket.recv(70000)
-                    if not data:
+                    data = self.receive()
+                    if data == b"":
                         return bytes(got)
-                    got += data
+                    got += data or b""
         return bytes(got)
 
 
