@@ -124,12 +124,12 @@ relayed() # HOW [N]: the relay listens on $free, which has the client's rule as 
 	port=$target
 }
 
-patient() # COUNT: starts it with its standard input on $go
+patient() # COUNT [first]: starts it with its standard input on $go
 {
 	rm -f "$tmp/go" "$tmp/patient.out"
 	mkfifo "$tmp/go"
 	exec {go}<>"$tmp/go"
-	spawn patient "${as_client[@]}" "$python" "$here/patient.py" localhost "$relay_port" "$1" <"$tmp/go"
+	spawn patient "${as_client[@]}" "$python" "$here/patient.py" localhost "$relay_port" "$@" <"$tmp/go"
 	await "the client to have sent" grep -qsE 'sent|bytes' "$tmp/patient.out"
 }
 
@@ -142,11 +142,20 @@ echoed() # COUNT
 		(.local | endswith(":" + $port)) and .bytes_out >= $count)' "$tmp/sessions.json" >/dev/null
 }
 
+step "a blocking write waits for the handshake, whatever the program does next"
+fresh_server asyncio
+relayed cut
+patient 20000
+await "the echo of what was written" echoed 20000
+echo >&"$go"
+stop "$spawned"
+stop_all
+
 for kind in asyncio threading forking; do
 	step "$kind: a bare FIN is ECONNRESET, after all data"
 	fresh_server "$kind"
 	relayed cut
-	patient 20000
+	patient 20000 first
 	await "the echo to be on its way" echoed 20000
 	kill -USR1 "$relay"
 	await "the relay to cut" grep -q cut "$tmp/relay.out"
@@ -164,7 +173,7 @@ done
 step "a bare FIN where the rule says truncated = eof"
 rule_extra='truncated = "eof";' fresh_server asyncio
 rule_extra='truncated = "eof";' relayed cut
-patient 20000
+patient 20000 first
 await "the echo to be on its way" echoed 20000
 kill -USR1 "$relay"
 await "the relay to cut" grep -q cut "$tmp/relay.out"
@@ -182,7 +191,7 @@ for how in up down; do
 	await "another client to be served" grep -qs held "$tmp/held.out"
 	held=$spawned
 	relayed "$how" 60000
-	patient 200000
+	patient 200000 first
 	echo >&"$go"
 	client_as client
 	served "while a record is broken"

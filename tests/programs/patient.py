@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client that shows what its program sees of a broken connection: patient.py HOST PORT COUNT.
+"""A client that shows what its program sees of a broken connection: patient.py HOST PORT COUNT [first].
 
-Sends COUNT bytes to an echo, then waits for a line on standard input before it reads anything.
+Sends COUNT bytes to an echo, then waits for a line on standard input before it reads anything;
+with "first", after one byte has gone there and back.
 Prints "sent", then how many bytes came back the same, then how the stream ended: "end" or the
 name of the errno.
 """
@@ -17,6 +18,9 @@ try:
 except OSError as trouble:
     sys.exit(f"connect: {trouble}")
 try:
+    if len(sys.argv) > 4:
+        peer.sendall(b"?")
+        assert peer.recv(1) == b"?"
     peer.sendall(data)
     print("sent", flush=True)
     sys.stdin.readline()
