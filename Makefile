@@ -37,14 +37,14 @@ TOOLS := $(call objects,$(wildcard tools/*.c))
 UNIT := $(call objects,$(wildcard tests/unit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
-MANUALS := $(wildcard tools/*.1 tools/*.7 policy/*.5)
+MANUALS := $(wildcard tools/*.1 policy/*.5) $(BUILD)/sleeve.7
 
 ifneq ($(V),1)
 Q := @
 say = @printf '  %-7s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2));
 endif
 
-all: $(BUILD)/libsleeve.so $(BUILD)/sleeve
+all: $(BUILD)/libsleeve.so $(BUILD)/sleeve $(BUILD)/sleeve.7
 	@:
 
 help:
@@ -98,6 +98,11 @@ link-with-parts = $(CC) $(CFLAGS) -o $@ $(1) -Wl,--start-group $(BUILD)/parts.a 
 
 $(BUILD)/sleeve: $(TOOLS) $(BUILD)/parts.a $(LIBRARIES)
 	$(call say,LD,$@)$(call link-with-parts,$(TOOLS)) -Wl,--gc-sections
+
+$(BUILD)/sleeve.7: tools/build/manual tools/sleeve.7.in shim/calls.def shim/registry/layout.h \
+		shim/session/session.c shim/session/session.h
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)tools/build/manual >$@.new && mv $@.new $@
 
 $(BUILD)/unit: $(UNIT) $(BUILD)/parts.a $(LIBRARIES)
 	$(call say,LD,$@)$(call link-with-parts,$(UNIT)) -lcriterion
