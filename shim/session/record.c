@@ -5,6 +5,7 @@
 #include "shim/base/kernel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 /* RFC 8446 section 5.1: type, version, length. */
@@ -77,6 +78,21 @@ static void redeem_token(struct session *s, int fd)
 	if (s->token && kernel_skip(fd, 1) == 1)
 		registry_count(s->registry, 0, 0, 1, 0);
 	s->token = false;
+}
+
+/*
+ * Who asked how much there is (FIONREAD) reads just that, takes it for all, and under
+ * edge-triggered epoll waits for news (nginx does).  What lies behind, more records or half of
+ * one, is news to nobody: so the kernel is made to tell it again (socket(7), setting SO_RCVLOWAT
+ * looks whether the socket is readable).
+ */
+static void all_delivered(struct session *s, int fd)
+{
+	redeem_token(s, fd);
+	if (s->counted && (kernel_poll(fd, POLLIN) & POLLIN))
+		kernel_set_option(fd, SOL_SOCKET, SO_RCVLOWAT,
+		                  kernel_option(fd, SOL_SOCKET, SO_RCVLOWAT, 1));
+	s->counted = false;
 }
 
 static ssize_t take_held(struct session *s, uint8_t *dst, size_t size)
@@ -271,7 +287,7 @@ ssize_t record_read(struct session *s, int fd, uint8_t *dst, size_t size)
 		if (held(s)) {
 			done += (size_t)take_held(s, dst + done, size - done);
 			if (done == size && !held(s))
-				redeem_token(s, fd);
+				all_delivered(s, fd);
 			continue;
 		}
 		if (peer_has_closed(s))
@@ -335,6 +351,7 @@ bool record_readable(struct session *s, int fd)
 size_t record_available(struct session *s, int fd)
 {
 	hold(s, fd, 4 * TLS_PLAIN);
+	s->counted = true;
 	return s->state == SESSION_FAILED ? 0 : held(s);
 }
 

@@ -64,6 +64,7 @@ struct session {
 	bool early_blocked;   /* somebody was told EAGAIN during the handshake */
 	bool reset_told;      /* ECONNRESET, or the kernel's errno, has been reported once */
 	bool read_shut;       /* SHUT_RD by the program */
+	bool speaks_tls;      /* the peer's first bytes look like it */
 	int kernel_error;     /* errno that ended the connection, 0 */
 
 	/* inbox: see record.c */
@@ -71,6 +72,7 @@ struct session {
 	uint32_t held_at, held_end, held_size;
 	uint8_t *part; /* the beginning of a record */
 	uint32_t part_end, part_size;
+	bool counted; /* somebody asked how much there is, and may read no more than that */
 	bool token; /* the last byte of the last held record is still in the kernel */
 
 	/* outbox */

@@ -152,13 +152,9 @@ static enum registry_reason reason_of(struct tls *t, const struct tls_io *io, in
 	case OUT_OF_ORDER_E:
 	case LENGTH_ERROR:
 		return REGISTRY_BAD_RECORD;
-	case UNKNOWN_RECORD_TYPE:
-	case PARSE_ERROR:
-	case VERSION_ERROR:
-	case UNKNOWN_HANDSHAKE_TYPE:
-		return REGISTRY_NOT_TLS;
 	case NO_PEER_CERT:
 		return REGISTRY_NO_CLIENT_CERTIFICATE;
+	case VERSION_ERROR:
 	case MATCH_SUITE_ERROR:
 	case UNSUPPORTED_SUITE:
 	case ECC_CURVE_ERROR:
@@ -174,10 +170,6 @@ static enum registry_reason reason_of(struct tls *t, const struct tls_io *io, in
 	}
 }
 
-/*
- * Our own reading of a first record that is not TLS: wolfSSL says VERSION_ERROR for both a peer
- * that speaks plaintext and one that speaks only an old TLS.
- */
 enum tls_result tls_handshake(struct tls *t, struct tls_peer *peer, struct tls_io *io,
                               enum registry_reason *reason)
 {
