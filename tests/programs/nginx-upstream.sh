@@ -37,6 +37,7 @@ server() # PORT
 			listen 127.0.0.1:$1;
 			root $tmp/www;
 			location /echo { return 200 \$arg_text; }
+			location /slow { limit_rate 100k; }
 		}
 	EOT
 	server=$spawned
@@ -74,13 +75,13 @@ client() # PORT TEXT
 	return "$status"
 }
 
-# A slow download through the proxy, larger than what it would take up.
+# A download that the upstream gives slowly.
 hold() # PORT
 {
-	head -c 50M /dev/zero >"$tmp/www/slow"
+	head -c 4M /dev/zero >"$tmp/www/slow"
 	chmod 0644 "$tmp/www/slow"
 	proxy "$1"
-	spawn held timeout 30 curl -sS --limit-rate 200k -o "$tmp/held.data" "http://127.0.0.1:$front/slow"
+	spawn held timeout 30 curl -sS -o "$tmp/held.data" "http://127.0.0.1:$front/slow"
 	await "curl to receive something" test -s "$tmp/held.data"
 }
 

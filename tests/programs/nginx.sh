@@ -31,6 +31,7 @@ write_config() # PORT
 				listen 127.0.0.1:$1;
 				root $tmp/www;
 				location /echo { return 200 \$arg_text; }
+				location /slow { limit_rate 100k; }
 				location /put/ {
 					alias $tmp/nginx/;
 					dav_methods PUT;
@@ -54,12 +55,12 @@ client() # PORT TEXT
 	"${as_client[@]}" curl -sS --fail "http://localhost:$1/echo?text=$2"
 }
 
-# A slow download keeps one connection busy.
+# A download that the server gives slowly.
 hold() # PORT
 {
-	head -c 8M /dev/zero >"$tmp/www/slow"
+	head -c 4M /dev/zero >"$tmp/www/slow"
 	chmod 0644 "$tmp/www/slow"
-	spawn held "${as_client[@]}" curl -sS --limit-rate 200k -o "$tmp/held.data" "http://127.0.0.1:$1/slow"
+	spawn held "${as_client[@]}" curl -sS -o "$tmp/held.data" "http://127.0.0.1:$1/slow"
 	await "curl to receive something" test -s "$tmp/held.data"
 }
 
