@@ -115,6 +115,10 @@ $(BENCH): $(BUILD)/%: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -O2 -g -pthread -o $@ $<
 
+$(BUILD)/sleeve.7: tools/build/manual tools/sleeve.7.in shim/session/session.c \
+		shim/registry/layout.h shim/calls.def
+	$(call say,GEN,$@)tools/build/manual >$@
+
 # ---- tests --------------------------------------------------------------------------------------
 
 again = @$(MAKE) --no-print-directory
