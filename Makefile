@@ -1,5 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Builds build/libsleeve.so and build/sleeve.  `make help` lists the targets.
+# Builds build/libsleeve.so and build/sleeve.  `make help` prints this:
+#
+#   make               build/libsleeve.so and build/sleeve
+#   make demo          install what is missing, build, show it on redis
+#   make check         install what is missing, build, run the tests (LAYERS="unit lint")
+#   make bench         the figures, side by side (ROUNDS=3 is quicker)
+#   make fuzz          every fuzz target for SECONDS=30
+#   make asan-check    the tests under AddressSanitizer and UBSan
+#   make tsan-check    the threaded tests under ThreadSanitizer
+#   make lint          the rules a machine can check
+#   make deps          install packages and build wolfSSL and libconfig
+#   make install       to $(DESTDIR)$(PREFIX); make uninstall takes it away
+#   make clean         what was built; make distclean the libraries and downloads too
+#   V=1 shows commands; WOLFSSL_SRC, LIBCONFIG_SRC, SLEEVE_DEPS: see tools/build/fetch
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -48,19 +61,7 @@ all: $(BUILD)/libsleeve.so $(BUILD)/sleeve $(BUILD)/sleeve.7
 	@:
 
 help:
-	@printf '%s\n' \
-	'make                build/libsleeve.so and build/sleeve' \
-	'make demo           install what is missing, build, show it on redis' \
-	'make check          install what is missing, build, run the tests (LAYERS="unit lint")' \
-	'make bench          the figures, side by side (ROUNDS=3 is quicker)' \
-	'make fuzz           every fuzz target for SECONDS=30' \
-	'make asan-check     the tests under AddressSanitizer and UBSan' \
-	'make tsan-check     the threaded tests under ThreadSanitizer' \
-	'make lint           the rules a machine can check' \
-	'make deps           install packages and build wolfSSL and libconfig' \
-	'make install        to $$(DESTDIR)$$(PREFIX); make uninstall takes it away' \
-	'make clean          what was built; make distclean the libraries and downloads too' \
-	'V=1 shows commands; WOLFSSL_SRC, LIBCONFIG_SRC, SLEEVE_DEPS: see tools/build/fetch'
+	@sed -n 's/^#   //p' Makefile
 
 # ---- libraries --------------------------------------------------------------------------------
 
@@ -114,10 +115,6 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/parts.a $(LIBRARIES)
 $(BENCH): $(BUILD)/%: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -O2 -g -pthread -o $@ $<
-
-$(BUILD)/sleeve.7: tools/build/manual tools/sleeve.7.in shim/session/session.c \
-		shim/registry/layout.h shim/calls.def
-	$(call say,GEN,$@)tools/build/manual >$@
 
 # ---- tests --------------------------------------------------------------------------------------
 
