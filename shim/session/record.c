@@ -81,18 +81,19 @@ static void redeem_token(struct session *s, int fd)
 }
 
 /*
- * Who asked how much there is (FIONREAD) reads just that, takes it for all, and under
- * edge-triggered epoll waits for news (nginx does).  What lies behind, more records or half of
- * one, is news to nobody: so the kernel is made to tell it again (socket(7), setting SO_RCVLOWAT
- * looks whether the socket is readable).
+ * Who asked how much there is (FIONREAD), has read that much and finds more takes it for bytes
+ * that came since and, under edge-triggered epoll, waits for the news of them (nginx does).  We
+ * counted what was decrypted then, so the rest is news to nobody; the kernel is made to tell it
+ * (setting SO_RCVLOWAT, socket(7), looks whether the socket is readable).
  */
-static void all_delivered(struct session *s, int fd)
+static void tell_the_rest(struct session *s, int fd, size_t delivered)
 {
-	redeem_token(s, fd);
-	if (s->counted && (kernel_poll(fd, POLLIN) & POLLIN))
+	if (!s->counted)
+		return;
+	s->counted -= delivered < s->counted ? delivered : s->counted;
+	if (!s->counted && (kernel_poll(fd, POLLIN) & POLLIN))
 		kernel_set_option(fd, SOL_SOCKET, SO_RCVLOWAT,
 		                  kernel_option(fd, SOL_SOCKET, SO_RCVLOWAT, 1));
-	s->counted = false;
 }
 
 static ssize_t take_held(struct session *s, uint8_t *dst, size_t size)
@@ -287,7 +288,7 @@ ssize_t record_read(struct session *s, int fd, uint8_t *dst, size_t size)
 		if (held(s)) {
 			done += (size_t)take_held(s, dst + done, size - done);
 			if (done == size && !held(s))
-				all_delivered(s, fd);
+				redeem_token(s, fd);
 			continue;
 		}
 		if (peer_has_closed(s))
@@ -308,6 +309,7 @@ ssize_t record_read(struct session *s, int fd, uint8_t *dst, size_t size)
 	if (!done)
 		return result < 0 ? result : peer_has_closed(s) ? OUTCOME_END : OUTCOME_AGAIN;
 	registry_count(s->registry, done, 0, 0, 0);
+	tell_the_rest(s, fd, done);
 	return (ssize_t)done;
 }
 
@@ -351,8 +353,8 @@ bool record_readable(struct session *s, int fd)
 size_t record_available(struct session *s, int fd)
 {
 	hold(s, fd, 4 * TLS_PLAIN);
-	s->counted = true;
-	return s->state == SESSION_FAILED ? 0 : held(s);
+	s->counted = s->state == SESSION_FAILED ? 0 : held(s);
+	return s->counted;
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------- */

@@ -70,9 +70,9 @@ struct session {
 	/* inbox: see record.c */
 	uint8_t *held; /* plaintext not yet delivered: held_at .. held_end of held_size */
 	uint32_t held_at, held_end, held_size;
+	size_t counted; /* what FIONREAD told and has not been read since */
 	uint8_t *part; /* the beginning of a record */
 	uint32_t part_end, part_size;
-	bool counted; /* somebody asked how much there is, and may read no more than that */
 	bool token; /* the last byte of the last held record is still in the kernel */
 
 	/* outbox */
