@@ -12,6 +12,10 @@
 /* A file may claim any number of parts; no linker makes more of those looked at here. */
 #define MAX_PARTS 4096
 
+/* Of this machine's word size; others are not looked into. */
+typedef ElfW(Ehdr) file_header;
+typedef ElfW(Phdr) program_header;
+
 static bool read_at(int fd, void *to, size_t size, uint64_t offset)
 {
 	return offset <= INT64_MAX && pread(fd, to, size, (off_t)offset) == (ssize_t)size;
@@ -28,7 +32,7 @@ static bool read_text(int fd, char *text, size_t size, uint64_t offset)
 /* This tool and the library beside it are built alike, so its own header says what fits. */
 static bool is_native(const unsigned char *ident, uint16_t machine)
 {
-	ElfW(Ehdr) own;
+	file_header own;
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	bool known = fd >= 0 && read_at(fd, &own, sizeof own, 0);
 
@@ -38,16 +42,16 @@ static bool is_native(const unsigned char *ident, uint16_t machine)
 	       ident[EI_DATA] == own.e_ident[EI_DATA] && machine == own.e_machine;
 }
 
-static bool segment(int fd, const ElfW(Ehdr) * elf, unsigned n, ElfW(Phdr) * header)
+static bool segment(int fd, const file_header *elf, unsigned n, program_header *header)
 {
 	return n < elf->e_phnum && n < MAX_PARTS && elf->e_phentsize == sizeof *header &&
 	       read_at(fd, header, sizeof *header, elf->e_phoff + (uint64_t)n * sizeof *header);
 }
 
 /* Where in the file the byte is that will stand at `address`; 0 nowhere. */
-static uint64_t offset_of(int fd, const ElfW(Ehdr) * elf, uint64_t address)
+static uint64_t offset_of(int fd, const file_header *elf, uint64_t address)
 {
-	ElfW(Phdr) header;
+	program_header header;
 
 	for (unsigned n = 0; segment(fd, elf, n, &header); n++)
 		if (header.p_type == PT_LOAD && address >= header.p_vaddr &&
@@ -56,7 +60,7 @@ static uint64_t offset_of(int fd, const ElfW(Ehdr) * elf, uint64_t address)
 	return 0;
 }
 
-static void examine_needed(int fd, const ElfW(Ehdr) * elf, const ElfW(Phdr) * dynamic,
+static void examine_needed(int fd, const file_header *elf, const program_header *dynamic,
                            struct elf_facts *facts)
 {
 	ElfW(Dyn) entry;
@@ -82,7 +86,7 @@ static void examine_needed(int fd, const ElfW(Ehdr) * elf, const ElfW(Phdr) * dy
 }
 
 /* Go's linker leaves a note named "Go", which strip(1) keeps. */
-static bool has_go_note(int fd, const ElfW(Phdr) * notes)
+static bool has_go_note(int fd, const program_header *notes)
 {
 	ElfW(Nhdr) note;
 	char name[4];
@@ -101,7 +105,7 @@ static bool has_go_note(int fd, const ElfW(Phdr) * notes)
 	return false;
 }
 
-static bool has_go_section(int fd, const ElfW(Ehdr) * elf)
+static bool has_go_section(int fd, const file_header *elf)
 {
 	ElfW(Shdr) header, names;
 	char name[24];
@@ -121,13 +125,12 @@ static bool has_go_section(int fd, const ElfW(Ehdr) * elf)
 	return false;
 }
 
-static void examine_segments(int fd, const ElfW(Ehdr) * elf, struct elf_facts *facts)
+static void examine_segments(int fd, const file_header *elf, struct elf_facts *facts)
 {
-	ElfW(Phdr) header;
+	program_header header;
+	unsigned n = 0;
 
-	if (!segment(fd, elf, 0, &header))
-		facts->damage = "its program headers cannot be read";
-	for (unsigned n = 0; segment(fd, elf, n, &header); n++) {
+	for (; segment(fd, elf, n, &header); n++) {
 		if (header.p_type == PT_INTERP &&
 		    !read_text(fd, facts->interpreter, sizeof facts->interpreter,
 		               header.p_offset)) {
@@ -139,6 +142,8 @@ static void examine_segments(int fd, const ElfW(Ehdr) * elf, struct elf_facts *f
 			facts->is_go = true;
 		}
 	}
+	if (!n || n < elf->e_phnum)
+		facts->damage = "its program headers cannot be read";
 }
 
 void elf_examine(int fd, struct elf_facts *facts)
@@ -148,7 +153,7 @@ void elf_examine(int fd, struct elf_facts *facts)
 		unsigned char ident[EI_NIDENT];
 		uint16_t type, machine;
 	} start;
-	ElfW(Ehdr) elf;
+	file_header elf;
 
 	memset(facts, 0, sizeof *facts);
 	if (!read_at(fd, &start, sizeof start, 0) || memcmp(start.ident, ELFMAG, SELFMAG) != 0)

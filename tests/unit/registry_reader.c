@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 TestSuite(registry_reader, .init = make_folder, .fini = remove_folder, .timeout = 60);
@@ -300,6 +301,7 @@ Test(registry_reader, never_half_the_old_and_half_the_new)
 	unsigned whole = 0, seen[2] = {0};
 	pid_t writer = fork();
 	if (!writer) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* not for longer than a test that fails */
 		registry_forked();
 		write_for_ever(slot);
 	}
