@@ -3,6 +3,7 @@
 #ifndef SLEEVE_BASE_REAL_H
 #define SLEEVE_BASE_REAL_H
 
+#include <aio.h>
 #include <netdb.h>
 #include <poll.h>
 #include <spawn.h>

@@ -37,7 +37,7 @@ DOOR int close_range(unsigned int first, unsigned int last, int flags)
 {
 	if (!real.close_range)
 		return (int)outcome_report(OUTCOME_ERRNO - ENOSYS, true);
-	if (first > last || !table_end() || (flags & CLOSE_RANGE_CLOEXEC))
+	if (first > last || !table_end() || (flags & ~CLOSE_RANGE_UNSHARE))
 		return real.close_range(first, last, flags);
 	range_flags = flags;
 	range_result = 0;
@@ -57,20 +57,11 @@ DOOR void closefrom(int first)
 
 /* ---- copies ----------------------------------------------------------------------------------------- */
 
-DOOR int dup(int fd)
-{
-	if (table_get(fd) == TABLE_OWN)
-		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
-	int to = real.dup(fd);
-	descriptor_copied(fd, to);
-	return to;
-}
-
 /*
  * stdio inside libc does not come through our doors, so a session on 0, 1 or 2 could be written
  * to in clear: it needs a carrier.
  */
-static bool onto_stdio(int fd, int to)
+static bool is_stdio_copy(int fd, int to)
 {
 	if (to < 0 || to > STDERR_FILENO || fd == to || !table_session(fd))
 		return false;
@@ -78,11 +69,30 @@ static bool onto_stdio(int fd, int to)
 	return true;
 }
 
+/* A copy whose number the kernel chose. */
+static int keep_copy(int fd, int to)
+{
+	if (is_stdio_copy(fd, to)) {
+		real.close(to);
+		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
+	}
+	descriptor_copied(fd, to);
+	return to;
+}
+
+DOOR int dup(int fd)
+{
+	if (table_get(fd) == TABLE_OWN)
+		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
+	return keep_copy(fd, real.dup(fd));
+}
+
 static int duplicate(int fd, int to, int flags, bool three)
 {
 	if (table_get(fd) == TABLE_OWN || (to >= 0 && table_get(to) == TABLE_OWN))
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
-	if (fd != to && table_get(to) && real.fcntl(fd, F_GETFD) >= 0)
+	/* Only a call that will succeed ends what `to` is now. */
+	if (fd != to && table_get(to) && !(flags & ~O_CLOEXEC) && real.fcntl(fd, F_GETFD) >= 0)
 		descriptor_ending(to);
 	int result = three ? real.dup3(fd, to, flags) : real.dup2(fd, to);
 	if (fd != to)
@@ -92,14 +102,14 @@ static int duplicate(int fd, int to, int flags, bool three)
 
 DOOR int dup2(int fd, int to)
 {
-	if (onto_stdio(fd, to))
+	if (is_stdio_copy(fd, to))
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
 	return duplicate(fd, to, 0, false);
 }
 
 DOOR int dup3(int fd, int to, int flags)
 {
-	if (onto_stdio(fd, to))
+	if (is_stdio_copy(fd, to))
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
 	return duplicate(fd, to, flags, true);
 }
@@ -111,7 +121,7 @@ static int control(int fd, int command, long argument)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
 	int result = real.fcntl(fd, command, argument);
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-		descriptor_copied(fd, result);
+		return keep_copy(fd, result);
 	return result;
 }
 

@@ -6,6 +6,7 @@
 #include "shim/session/rulebook.h"
 
 #include <dlfcn.h>
+#include <linux/aio_abi.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <fcntl.h>
@@ -92,6 +93,16 @@ static bool is_refused(long number)
 	return true;
 }
 
+/* io_submit(2), libaio: databases use it for their files; a session in a batch refuses it. */
+static bool submits_session(const long *a)
+{
+	struct iocb *const *batch = (struct iocb *const *)a[2];
+	for (long i = 0; table_end() && i < a[1]; i++)
+		if (table_session((int)batch[i]->aio_fildes))
+			return true;
+	return false;
+}
+
 DOOR long syscall(long number, ...)
 {
 	long a[6], result;
@@ -100,7 +111,7 @@ DOOR long syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(arguments, long);
 	va_end(arguments);
-	if (is_refused(number))
+	if (is_refused(number) || (number == SYS_io_submit && submits_session(a)))
 		return outcome_report(OUTCOME_ERRNO - ENOSYS, true);
 	if (table_end() && through_door(number, a, &result))
 		return result;

@@ -7,7 +7,9 @@
 #include "shim/session/pending.h"
 #include "shim/session/session.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 DOOR int socket(int domain, int type, int protocol)
 {
@@ -101,10 +103,25 @@ DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 /* ---- accept --------------------------------------------------------------------------------------- */
 
 /* ECONNABORTED is what accept(2) says of a connection that went away: servers go on. */
-static int settle(int fd, const struct sockaddr *remote, socklen_t length, int saved)
+static int settle(int fd, const struct sockaddr *remote, socklen_t length, int flags, int saved)
 {
 	descriptor_created(fd);
-	if (!table_size || !birth_is_tcp(fd, remote) || birth_accepted(fd, remote, length)) {
+	if (!table_size || !birth_is_tcp(fd, remote)) {
+		errno = saved;
+		return fd;
+	}
+	/* A daemon that closed its standard streams is given their numbers; what libc prints there
+	 * must not reach a session. */
+	if (fd <= STDERR_FILENO) {
+		int up = real.fcntl(fd, flags & SOCK_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD,
+		                    STDERR_FILENO + 1);
+		real.close(fd);
+		if (up < 0)
+			return up;
+		fd = up;
+		descriptor_created(fd);
+	}
+	if (birth_accepted(fd, remote, length)) {
 		errno = saved;
 		return fd;
 	}
@@ -127,7 +144,7 @@ DOOR int accept4(int listener, struct sockaddr *address, socklen_t *length, int 
 		__builtin_memcpy(address, &remote, room);
 		*length = size;
 	}
-	return settle(fd, (struct sockaddr *)&remote, size, saved);
+	return settle(fd, (struct sockaddr *)&remote, size, flags, saved);
 }
 
 DOOR int accept(int listener, struct sockaddr *address, socklen_t *length)

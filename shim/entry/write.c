@@ -97,7 +97,7 @@ DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 DOOR int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
-	if (!table_session(fd))
+	if (!table_session(fd) && !(flags & MSG_FASTOPEN))
 		return real.sendmmsg(fd, messages, count, flags);
 	unsigned int done = 0;
 	int saved = errno;

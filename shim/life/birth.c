@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -83,6 +84,9 @@ static void ask(struct birth *b, int fd)
 	if (b->verdict.mode == POLICY_DENY)
 		refuse(b, fd, b->verdict.rule ? REGISTRY_RULE : REGISTRY_NO_RULE,
 		       b->verdict.rule ? "denied" : "no rule matches and unmatched = \"deny\"");
+	else if (b->verdict.mode != POLICY_PLAINTEXT && fd <= STDERR_FILENO)
+		refuse(b, fd, REGISTRY_CARRIER_NEEDED, "TLS on a standard stream's number is not "
+		       "supported yet");
 	else if (b->verdict.mode != POLICY_PLAINTEXT &&
 	         !b->rulebook->contexts[b->verdict.rule->index])
 		refuse(b, fd, REGISTRY_IDENTITY, "the rule's identity is not loaded");

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the exec family: this process's hold on its sessions ends with its image. */
+#include "shim/life/exec.h"
+
 #include "shim/entry/door.h"
 
 #include "shim/base/arena.h"
@@ -7,14 +9,25 @@
 #include "shim/session/session.h"
 
 #include <alloca.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 /*
- * The new image knows nothing of the sessions.  Their holds are given up before the call, so that
- * whoever else holds them says goodbye in time, and taken back where exec fails.  A guest (a
- * vfork child) has no holds of its own.
+ * The new image knows nothing of the sessions: what it wrote to one would be plaintext in the middle
+ * of TLS.  So a session's numbers are closed by the exec (FD_CLOEXEC), and this process's holds are
+ * given up before it, so that whoever else holds the session says goodbye in time.  Both are
+ * taken back where exec fails.  A guest (a vfork child) has no holds, but numbers of its own.
  */
+static void each_number(void (*change)(int fd))
+{
+	int saved = errno;
+	for (int fd = 0; fd < table_end(); fd++)
+		if (table_session(fd))
+			change(fd);
+	errno = saved;
+}
+
 static void each_session(void (*change)(uint64_t entry))
 {
 	if (!table_end() || process_is_guest())
@@ -32,15 +45,43 @@ static void each_session(void (*change)(uint64_t entry))
 	errno = saved;
 }
 
+/* FD_CLOEXEC is the only descriptor flag there is (fcntl(2)); bit 1 marks what we changed. */
+static uint64_t closing[1 << 20 >> 6];
+
+static void close_on_exec(int fd)
+{
+	if (real.fcntl(fd, F_GETFD) == 0 && real.fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+		__atomic_fetch_or(&closing[fd >> 6], 1ULL << (fd & 63), __ATOMIC_RELAXED);
+}
+
+static void keep_on_exec(int fd)
+{
+	uint64_t bit = 1ULL << (fd & 63);
+	if (__atomic_fetch_and(&closing[fd >> 6], ~bit, __ATOMIC_RELAXED) & bit)
+		real.fcntl(fd, F_SETFD, 0);
+}
+
+void exec_guard(void)
+{
+	each_number(close_on_exec);
+}
+
+int exec_unguard(int result)
+{
+	each_number(keep_on_exec);
+	return result;
+}
+
 static void give_up(void)
 {
+	exec_guard();
 	each_session(session_lend);
 }
 
 static int failed(int result)
 {
 	each_session(session_reclaim);
-	return result;
+	return exec_unguard(result);
 }
 
 DOOR int execve(const char *path, char *const argv[], char *const envp[])
@@ -131,17 +172,4 @@ DOOR int execle(const char *path, const char *arg, ...)
 	char *const *envp = va_arg(arguments, char *const *);
 	va_end(arguments);
 	return execve(path, argv, envp);
-}
-
-/* The child that libc makes runs on our memory for a moment and touches nothing of ours. */
-DOOR int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-                     const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
-{
-	return real.posix_spawn(pid, path, actions, attributes, argv, envp);
-}
-
-DOOR int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
-                      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
-{
-	return real.posix_spawnp(pid, file, actions, attributes, argv, envp);
 }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Doors of the calls in which libc itself starts a program. */
+#include "shim/entry/door.h"
+#include "shim/entry/refuse.h"
+#include "shim/life/exec.h"
+
+#include <unistd.h>
+
+/* The child that libc makes runs on our memory for a moment and touches nothing of ours. */
+DOOR int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                     const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	exec_guard();
+	return exec_unguard(real.posix_spawn(pid, path, actions, attributes, argv, envp));
+}
+
+DOOR int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	exec_guard();
+	return exec_unguard(real.posix_spawnp(pid, file, actions, attributes, argv, envp));
+}
+
+/* An action that hands a session to the program is refused; it would be in clear there. */
+DOOR int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry)
+		return real.posix_spawn_file_actions_adddup2(actions, fd, to);
+	refuse_carrier(entry, "handing it to another program");
+	return EPERM;
+}
+
+DOOR int system(const char *command)
+{
+	exec_guard();
+	return exec_unguard(real.system(command));
+}
+
+DOOR FILE *popen(const char *command, const char *mode)
+{
+	exec_guard();
+	FILE *stream = real.popen(command, mode);
+	exec_unguard(0);
+	if (stream)
+		descriptor_created(fileno_unlocked(stream));
+	return stream;
+}
