@@ -70,7 +70,7 @@ for kind in redis asyncio threading; do
 	fresh_server "$kind"
 	step "$kind: plaintext, garbage, half a ClientHello, a record too long"
 	served "before any bad peer"
-	bad_peer plaintext not_tls ${plain_also:-}
+	bad_peer plaintext not_tls
 	bad_peer garbage not_tls bad_record
 	bad_peer half peer_closed
 	bad_peer hello-then-garbage bad_record peer_closed no_common_parameters
