@@ -40,7 +40,7 @@ static void print_attested(const struct row *row)
 		printf("unknown (%s)\n", attested->why);
 	else
 		printf("no (the kernel counts %+" PRId64 " bytes in and %+" PRId64
-		       " out: something read or wrote past the session)\n",
+		       " bytes out: something read or wrote past the session)\n",
 		       attested->in, attested->out);
 }
 
@@ -58,19 +58,19 @@ static void print_row(const struct row *row)
 		puts("note          the connection is over");
 }
 
-/* Also prints how often each outcome was reached in the same family. */
+/* How often each outcome was reached in the same family. */
 static void print_counters(const struct registry_family *family)
 {
 	char rule[4 * sizeof family->counters->rule];
 
 	if (family->counter_count)
-		printf("\nOutcomes in this program since it started:\n");
+		printf("\nOutcomes in this program so far:\n     times  verdict    reason               "
+		       "  rule\n");
 	for (size_t n = 0; n < family->counter_count; n++) {
 		const struct registry_counter *row = &family->counters[n];
-		const char *reason = registry_reason_name(row->reason);
-		printf("%10" PRIu64 "  %s%s%s%s%s\n", row->count,
-		       registry_verdict_name(row->verdict), *reason ? ", " : "", reason,
-		       *row->rule ? ", rule " : "", text_escape(rule, sizeof rule, row->rule));
+		printf("%10" PRIu64 "  %-9s  %-21s  %s\n", row->count,
+		       registry_verdict_name(row->verdict), registry_reason_name(row->reason),
+		       *row->rule ? text_escape(rule, sizeof rule, row->rule) : "-");
 	}
 }
 

@@ -47,11 +47,6 @@ static void write_program(const struct row *row, char cell[CELL])
 	text_escape(cell, CELL, slash ? slash + 1 : *program ? program : "-");
 }
 
-static void write_side(const struct row *row, char cell[CELL])
-{
-	from_field(row, FIELD_SIDE, cell);
-}
-
 static void write_local(const struct row *row, char cell[CELL])
 {
 	from_field(row, FIELD_LOCAL, cell);
@@ -59,7 +54,11 @@ static void write_local(const struct row *row, char cell[CELL])
 
 static void write_remote(const struct row *row, char cell[CELL])
 {
-	from_field(row, FIELD_REMOTE, cell);
+	struct value remote;
+
+	field_get(row, FIELD_REMOTE, &remote);
+	snprintf(cell, CELL, "%s %.80s", row->entry->slot.side == REGISTRY_CONNECT ? "to" : "from",
+	         remote.kind == VALUE_TEXT ? remote.text : "?");
 }
 
 static void write_verdict(const struct row *row, char cell[CELL])
@@ -138,25 +137,12 @@ static void write_age(const struct row *row, char cell[CELL])
 		snprintf(cell, CELL, "%" PRId64 "d", age / 86400);
 }
 
-enum {
-	ID,
-	USER,
-	PROGRAM,
-	SIDE,
-	LOCAL,
-	REMOTE,
-	VERDICT,
-	PEER,
-	RULE,
-	BYTES,
-	GROUP,
-	STATE,
-	AGE,
-	COLUMNS
-};
+enum { ID, USER, PROGRAM, LOCAL, REMOTE, VERDICT, PEER, RULE, BYTES, GROUP, STATE, AGE, COLUMNS };
 
-/* From left to right.  The one with the highest `rank` goes first where room is short; a column
- * with a `least` width may be cut down to it. */
+/* From left to right.  The one with the highest `rank` goes first where room is short, those up to
+ * VITAL never; a column with a `least` width may be cut down to it. */
+enum { VITAL = 3 };
+
 static const struct column {
 	const char *title;
 	cell_writer *write;
@@ -165,27 +151,27 @@ static const struct column {
 	bool right;
 } columns[COLUMNS] = {
 	[ID] = {"ID", write_id, 0, 0, false},
-	[USER] = {"USER", write_user, 9, 0, false},
+	[USER] = {"USER", write_user, 8, 0, false},
 	[PROGRAM] = {"PROGRAM", write_program, 2, 8, false},
-	[SIDE] = {"SIDE", write_side, 4, 0, false},
-	[LOCAL] = {"LOCAL", write_local, 8, 0, false},
+	[LOCAL] = {"LOCAL", write_local, 7, 0, false},
 	[REMOTE] = {"REMOTE", write_remote, 3, 0, false},
 	[VERDICT] = {"VERDICT", write_verdict, 1, 0, false},
-	[PEER] = {"PEER OR REASON", write_peer, 5, 14, false},
-	[RULE] = {"RULE", write_rule, 6, 8, false},
-	[BYTES] = {"IN/OUT", write_bytes, 7, 0, true},
-	[GROUP] = {"GROUP", write_group, 10, 0, false},
-	[STATE] = {"STATE", write_state, 12, 0, false},
-	[AGE] = {"AGE", write_age, 11, 0, true},
+	[PEER] = {"PEER OR REASON", write_peer, 4, 14, false},
+	[RULE] = {"RULE", write_rule, 5, 8, false},
+	[BYTES] = {"IN/OUT", write_bytes, 6, 0, true},
+	[GROUP] = {"GROUP", write_group, 9, 0, false},
+	[STATE] = {"STATE", write_state, 11, 0, false},
+	[AGE] = {"AGE", write_age, 10, 0, true},
 };
 
 /* ---- which columns, and how wide ---------------------------------------------------------- */
 
-static size_t narrowest(size_t column, size_t natural)
-{
-	size_t least = columns[column].least;
+/* A long name is no reason to leave out other columns; it gets what they leave over. */
+#define FAIR_WIDTH 40
 
-	return least && least < natural ? least : natural;
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
 }
 
 /* Sets widths[] to what is printed: 0 for a column that is left out.  natural[] is what each would
@@ -194,23 +180,24 @@ static void fit(const size_t natural[COLUMNS], size_t widths[COLUMNS], size_t ro
 {
 	size_t used = 0;
 
-	for (unsigned rank = 0; rank <= 12; rank++) {
-		for (size_t n = 0; n < COLUMNS; n++) {
-			size_t needs = narrowest(n, natural[n]) + (used ? GAP : 0);
-			if (columns[n].rank != rank || !natural[n])
-				continue;
-			if (room && used + needs > room && rank > 3)
-				continue;
-			widths[n] = narrowest(n, natural[n]);
-			used += needs;
-		}
+	for (unsigned rank = 0; rank < COLUMNS; rank++) {
+		size_t n = 0;
+		while (columns[n].rank != rank)
+			n++;
+		size_t gap = used ? GAP : 0, left = room > used + gap ? room - used - gap : 0;
+		size_t least =
+			columns[n].least ? smaller(columns[n].least, natural[n]) : natural[n];
+		size_t fair = columns[n].least ? smaller(natural[n], FAIR_WIDTH) : natural[n];
+		if (!natural[n] || (room && least > left && rank > VITAL))
+			continue;
+		widths[n] = !room || fair <= left ? fair : left > least ? left : least;
+		used += gap + widths[n];
 	}
 	for (size_t n = 0; n < COLUMNS; n++) {
+		size_t left = room > used ? room - used : 0;
 		size_t more = widths[n] ? natural[n] - widths[n] : 0;
-		if (room && more > (room > used ? room - used : 0))
-			more = room > used ? room - used : 0;
-		widths[n] += more;
-		used += more;
+		widths[n] += room ? smaller(more, left) : more;
+		used += room ? smaller(more, left) : more;
 	}
 }
 

@@ -60,7 +60,7 @@ ${CC:-cc} -o "$tmp/go-note" "$tmp/hello.c" "$tmp/note.s" 2>/dev/null &&
 }
 
 # A loader that is not glibc's.  Nothing is run, so it need not be there.
-compile musl -Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1 && check "$tmp/musl" 1 "musl" "remedy: "
+compile musl -Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1 && check "$tmp/musl" 1 "musl C library" "remedy: "
 compile strange -Wl,--dynamic-linker=/lib/other-loader && check "$tmp/strange" 1 "/lib/other-loader"
 compile alone '-nostdlib -nostartfiles -Wl,--dynamic-linker=/lib64/ld-linux-x86-64.so.2 -pie' &&
 	check "$tmp/alone" 1 "no C library"
@@ -106,6 +106,8 @@ script env-split '#!/usr/bin/env -S A=1 sh -e'
 check "$tmp/env-split" 0 "script of "
 script env-cleared '#!/usr/bin/env -i sh'
 check "$tmp/env-cleared" 1 "takes LD_PRELOAD out"
+script env-minus '#!/usr/bin/env - sh'
+check "$tmp/env-minus" 1 "takes LD_PRELOAD out"
 script env-missing '#!/usr/bin/env no-such-interpreter'
 check "$tmp/env-missing" 1 "no-such-interpreter is not in PATH"
 script missing '#!/no/such/interpreter -x'
