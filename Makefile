@@ -86,8 +86,9 @@ $(BUILD)/exports.map: shim/calls.def
 		-e 's/^[A-Z]*CALL(\([A-Za-z0-9_]*\),.*/\t\1;/p' $< > $@
 
 $(BUILD)/libsleeve.so: $(SHIM) $(BUILD)/exports.map $(LIBRARIES)
-	$(call say,LD,$@)$(CC) $(CFLAGS) -shared -o $@.new $(SHIM) $(LIBRARIES) $(SHARED) $(LINK) \
-		-Wl,--version-script=$(BUILD)/exports.map -Wl,--exclude-libs,ALL -Wl,--gc-sections -lm
+	$(call say,LD,$@)$(CC) $(CFLAGS) -shared -o $@.new $(SHIM) $(LIBRARIES) $(SHARED) \
+		$(LINK) -Wl,--version-script=$(BUILD)/exports.map -Wl,--exclude-libs,ALL \
+		-Wl,--gc-sections -lm
 	@mv $@.new $@
 
 $(BUILD)/parts.a: $(PARTS)

@@ -14,7 +14,8 @@ enum { PROCESSES = 8 };
 
 static void fetch(const struct sockaddr_in *to)
 {
-	static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	static const char request[] = "GET / HTTP/1.1\r\n"
+	                              "Host: localhost\r\nConnection: close\r\n\r\n";
 	char answer[4096];
 	size_t got = 0;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -22,9 +23,11 @@ static void fetch(const struct sockaddr_in *to)
 		err(1, "connect");
 	if (write(fd, request, sizeof(request) - 1) != (ssize_t)sizeof(request) - 1)
 		err(1, "write");
-	for (ssize_t n; (n = read(fd, answer + got, sizeof(answer) - 1 - got)) != 0; got += (size_t)n)
-		if (n < 0)
-			err(1, "read after %zu bytes", got);
+	ssize_t n;
+	while ((n = read(fd, answer + got, sizeof(answer) - 1 - got)) > 0)
+		got += (size_t)n;
+	if (n < 0)
+		err(1, "read after %zu bytes", got);
 	answer[got] = '\0';
 	if (strncmp(answer, "HTTP/1.1 200", 12) != 0)
 		errx(1, "answered: %.200s", answer);
