@@ -54,7 +54,8 @@ static void call_recv(void)
 
 static void connect_plain(void)
 {
-	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in here = {.sin_family = AF_INET};
+	here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	socklen_t length = sizeof(here);
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	if (bind(listener, (struct sockaddr *)&here, length) || listen(listener, 1) ||
