@@ -21,7 +21,7 @@
 
 static const char usage[] =
 	"usage: sleeve check PROGRAM\n"
-	"  Tells whether sleeve-run can put TLS over PROGRAM (a path, or a name to be found in PATH).\n";
+	"  Tells whether sleeve-run can put TLS over PROGRAM, a path or a name in PATH.\n";
 
 struct finding {
 	char path[PATH_MAX]; /* of the file at hand: the program or an interpreter of it */

@@ -53,7 +53,7 @@ static void print_row(const struct row *row)
 			print_value(row, field);
 	}
 	if (row->entry->torn)
-		puts("note          its writer died or never rests: some values may not be its own");
+		puts("note          its writer died or never rests: some values may be stale");
 	if (!row->entry->live)
 		puts("note          the connection is over");
 }
@@ -64,8 +64,8 @@ static void print_counters(const struct registry_family *family)
 	char rule[4 * sizeof family->counters->rule];
 
 	if (family->counter_count)
-		printf("\nOutcomes in this program so far:\n     times  verdict    reason               "
-		       "  rule\n");
+		printf("\nOutcomes in this program so far:\n"
+		       "     times  verdict    reason                 rule\n");
 	for (size_t n = 0; n < family->counter_count; n++) {
 		const struct registry_counter *row = &family->counters[n];
 		printf("%10" PRIu64 "  %-9s  %-21s  %s\n", row->count,
@@ -107,7 +107,7 @@ int command_show(int argc, char **argv)
 	}
 	if (!shown)
 		fprintf(stderr,
-		        "sleeve show: no connection %s; sleeve sessions --all lists those remembered\n",
+		        "sleeve show: no connection %s; sleeve sessions --all has those known\n",
 		        argv[optind]);
 	look_clear(&found);
 	return shown ? EXIT_FINE : EXIT_FINDINGS;

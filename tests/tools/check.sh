@@ -60,7 +60,8 @@ ${CC:-cc} -o "$tmp/go-note" "$tmp/hello.c" "$tmp/note.s" 2>/dev/null &&
 }
 
 # A loader that is not glibc's.  Nothing is run, so it need not be there.
-compile musl -Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1 && check "$tmp/musl" 1 "musl C library" "remedy: "
+compile musl -Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1 &&
+	check "$tmp/musl" 1 "musl C library" "remedy: "
 compile strange -Wl,--dynamic-linker=/lib/other-loader && check "$tmp/strange" 1 "/lib/other-loader"
 compile alone '-nostdlib -nostartfiles -Wl,--dynamic-linker=/lib64/ld-linux-x86-64.so.2 -pie' &&
 	check "$tmp/alone" 1 "no C library"
@@ -85,10 +86,11 @@ if [ "$(id -u)" = 0 ]; then
 	chmod 4755 "$tmp/own"
 	check "$tmp/own" 0 "not when other users start it"
 	cp "$tmp/dynamic" "$tmp/capable"
-	if command -v setcap >/dev/null && setcap cap_net_bind_service+ep "$tmp/capable" 2>/dev/null &&
-		command -v setpriv >/dev/null; then
+	if command -v setpriv >/dev/null && command -v setcap >/dev/null &&
+		setcap cap_net_bind_service+ep "$tmp/capable" 2>/dev/null; then
 		what="file capabilities"
-		run setpriv --reuid 65534 --regid 65534 --clear-groups "$sleeve" check "$tmp/capable"
+		run setpriv --reuid 65534 --regid 65534 --clear-groups \
+			"$sleeve" check "$tmp/capable"
 		[ "$status" = 126 ] || expect 1 "file capabilities" "setcap -r"
 	else
 		echo "no setcap or setpriv here; file capabilities are not tried"
