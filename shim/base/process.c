@@ -2,14 +2,46 @@
 /* Which process this is. */
 #include "shim/base/process.h"
 
+#include "shim/base/table.h"
+
+#include <stdint.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 pid_t process_id;
 
+/* A page that a fork empties (madvise(2), MADV_WIPEONFORK), a vfork does not. */
+static uint8_t *witness;
+
+void process_begin(void)
+{
+	process_id = getpid();
+	if (!witness) {
+		void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		witness = page == MAP_FAILED || madvise(page, 4096, MADV_WIPEONFORK) ? NULL : page;
+	}
+	if (witness)
+		*witness = 1;
+}
+
+/* A child that ran no handlers (_Fork, clone): its copies of sessions are nobody's. */
+static void become_owner(void)
+{
+	process_begin();
+	for (int fd = 0; fd < table_end(); fd++)
+		if (table_session(fd) && table_get(fd) != TABLE_OWN)
+			table_swap(fd, TABLE_REFUSED);
+}
+
 bool process_is_guest(void)
 {
-	return getpid() != process_id;
+	if (getpid() == process_id)
+		return false;
+	if (!witness || *witness)
+		return true;
+	become_owner();
+	return false;
 }
 
 int process_lowest_own(void)

@@ -8,11 +8,13 @@
 
 /* The process this memory belongs to; set at start and by the child's side of fork(2). */
 extern pid_t process_id;
+void process_begin(void);
 
 /*
- * Is the caller another process that runs on this memory: a vfork(2) child, or one made by
- * clone(2) behind our back?  Its descriptors are its own, the table is not: what it closes or
- * duplicates must not be noted.  Costs a getpid(2).
+ * Is the caller another process that runs on this memory, a vfork(2) child?  Its descriptors are
+ * its own, the table is not: what it closes or duplicates must not be noted.  A child with a
+ * memory of its own that no fork handler has seen (clone(2), _Fork) becomes an owner here, and
+ * sessions are out of service in it.  Costs a getpid(2).
  */
 bool process_is_guest(void);
 

@@ -53,10 +53,10 @@ uint64_t table_swap(int fd, uint64_t entry)
 	return old;
 }
 
-bool table_take(int fd, uint64_t entry)
+bool table_change(int fd, uint64_t entry, uint64_t next)
 {
 	uint64_t found = entry;
-	if (!__atomic_compare_exchange_n(&table_rows[fd], &found, 0, false, __ATOMIC_ACQ_REL,
+	if (!__atomic_compare_exchange_n(&table_rows[fd], &found, next, false, __ATOMIC_ACQ_REL,
 	                                 __ATOMIC_RELAXED))
 		return false;
 	count(entry, -1);

@@ -58,12 +58,13 @@ static inline uint32_t table_stamp(uint64_t entry)
 /* Two entries that are no sessions but must not reach the kernel either. */
 #define TABLE_OWN     table_entry(0x7ffffffe, 0) /* Sleeve's own descriptor: EBADF */
 #define TABLE_REFUSED table_entry(0x7fffffff, 0) /* taken out of service: EIO */
+#define TABLE_CLOSING table_entry(0x7ffffffd, 0) /* its close is under way */
 
 /* Stores an entry and returns what stood there.  fd must be below table_size. */
 uint64_t table_swap(int fd, uint64_t entry);
 
-/* Takes the entry away only if it is still `entry`; true when this call did it. */
-bool table_take(int fd, uint64_t entry);
+/* Puts `next` there only if it is still `entry`; true when this call did it. */
+bool table_change(int fd, uint64_t entry, uint64_t next);
 
 /* How many numbers of this process name the session of this slot. */
 unsigned table_names(uint32_t slot);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of POSIX asynchronous I/O, which moves bytes in threads of libc's own. */
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
 
 #include <aio.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the second names under which glibc exports some calls. */
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
 
 #include <fcntl.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the descriptor family. */
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
 
 #include "shim/base/log.h"
 #include "shim/base/process.h"
@@ -12,13 +12,16 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "shim/entry/refuse.h"
+#include "shim/life/refuse.h"
 
 DOOR int close(int fd)
 {
 	if (table_get(fd) && !descriptor_ending(fd))
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
-	return real.close(fd);
+	int result = real.close(fd);
+	if (table_get(fd))
+		descriptor_ended(fd);
+	return result;
 }
 
 /* ---- ranges: our own descriptors stay, the program does not know of them ------------------------- */
@@ -95,8 +98,10 @@ static int duplicate(int fd, int to, int flags, bool three)
 	if (fd != to && table_get(to) && !(flags & ~O_CLOEXEC) && real.fcntl(fd, F_GETFD) >= 0)
 		descriptor_ending(to);
 	int result = three ? real.dup3(fd, to, flags) : real.dup2(fd, to);
-	if (fd != to)
+	if (fd != to && result >= 0)
 		descriptor_copied(fd, result);
+	else if (result < 0 && to >= 0 && table_get(to) == TABLE_CLOSING)
+		table_change(to, TABLE_CLOSING, TABLE_REFUSED);
 	return result;
 }
 

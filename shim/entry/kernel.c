@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of calls that would go round the others. */
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
 
 #include "shim/base/log.h"
 #include "shim/session/rulebook.h"
@@ -56,6 +56,12 @@ static bool through_door(long number, const long *a, long *result)
 	case SYS_ioctl: *result = ioctl((int)a[0], (unsigned long)a[1], a[2]); return true;
 	case SYS_close_range:
 		*result = close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
+		return true;
+	case SYS_preadv2:
+		*result = preadv2((int)a[0], (void *)a[1], (int)a[2], a[3], (int)a[5]);
+		return true;
+	case SYS_pwritev2:
+		*result = pwritev2((int)a[0], (void *)a[1], (int)a[2], a[3], (int)a[5]);
 		return true;
 	case SYS_sendfile:
 		*result = sendfile((int)a[0], (int)a[1], (void *)a[2], (size_t)a[3]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the calls that move bytes between two descriptors. */
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
 
 #include "shim/base/kernel.h"
 #include "shim/base/scratch.h"

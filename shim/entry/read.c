@@ -1,15 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the read family. */
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
 
 #include <sys/socket.h>
+
+/* The number is not ours after all. */
+static ssize_t pass(int fd, const struct iovec *iov, int count, int flags)
+{
+	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+	return flags ? real.recvmsg(fd, &message, flags) : real.readv(fd, iov, count);
+}
 
 /* recv(2) says EINVAL where there is no urgent data, and in a TLS stream there never is. */
 static ssize_t receive(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
 {
 	if (flags & MSG_OOB)
 		return door_report(OUTCOME_ERRNO - EINVAL, true);
-	return door_report(block_receive(fd, entry, iov, count, flags), true);
+	ssize_t got = block_receive(fd, entry, iov, count, flags);
+	while (got == OUTCOME_GONE && descriptor_settled(fd, entry)) {
+		entry = table_session(fd);
+		if (!entry)
+			return pass(fd, iov, count, flags);
+		got = block_receive(fd, entry, iov, count, flags);
+	}
+	return door_report(got, true);
 }
 
 DOOR ssize_t read(int fd, void *buffer, size_t size)

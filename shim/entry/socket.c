@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the socket family. */
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
 
 #include "shim/base/kernel.h"
 #include "shim/life/birth.h"
@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 DOOR int socket(int domain, int type, int protocol)
@@ -48,6 +49,33 @@ static int greet(int fd, bool wait)
 	return (int)outcome_report(outcome, true);
 }
 
+/*
+ * Under a rule that asks for TLS the session is there before TCP is: another thread may be woken by
+ * the connection and write before this call is over.  TCP_FASTOPEN_CONNECT would make connect
+ * succeed without a connection.
+ */
+static int connect_tls(struct birth *birth, int fd, const struct sockaddr *address,
+                       socklen_t length)
+{
+	kernel_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0);
+	if (!birth_settle(birth, fd))
+		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
+	int result = real.connect(fd, address, length);
+	int error = errno;
+	if (result < 0 && error != EINPROGRESS && error != EINTR && error != EALREADY &&
+	    error != EISCONN) {
+		descriptor_created(fd);
+		errno = error;
+		return result;
+	}
+	struct sockaddr_storage local;
+	socklen_t size = sizeof local;
+	bool known = getsockname(fd, (struct sockaddr *)&local, &size) == 0;
+	session_connected(table_session(fd), known ? (struct sockaddr *)&local : NULL);
+	errno = error;
+	return result == 0 ? greet(fd, true) : result;
+}
+
 static int connect_tcp(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int saved = errno;
@@ -56,19 +84,16 @@ static int connect_tcp(int fd, const struct sockaddr *address, socklen_t length)
 	if (birth.refused)
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
 	errno = saved;
+	if (birth.verdict.mode != POLICY_PLAINTEXT)
+		return connect_tls(&birth, fd, address, length);
 	int result = real.connect(fd, address, length);
 	int error = errno;
-	if (result < 0 && error != EINPROGRESS && error != EINTR) {
+	if (result < 0 && error != EINPROGRESS && error != EINTR)
 		birth_abandoned(&birth);
-		errno = error;
-		return result;
-	}
-	if (!birth_connected(&birth, fd)) {
-		kernel_shutdown(fd, SHUT_RDWR);
-		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
-	}
+	else
+		birth_settle(&birth, fd);
 	errno = error;
-	return result == 0 ? greet(fd, true) : result;
+	return result;
 }
 
 /* connect(2), AF_UNSPEC: the kernel resets the connection; the socket may be used again. */
@@ -92,8 +117,11 @@ DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 		return real.connect(fd, address, length);
 	if (entry && address && address->sa_family == AF_UNSPEC)
 		return dissolve(fd, entry, address, length);
-	if (entry && kernel_connected(fd)) /* EISCONN, or the end of a connect under way */
+	/* EISCONN, the end of a connect under way, or EALREADY. */
+	if (entry && (kernel_connected(fd) || !kernel_poll(fd, POLLOUT)))
 		return real.connect(fd, address, length);
+	if (entry == TABLE_OWN || entry == TABLE_REFUSED || entry == TABLE_CLOSING)
+		return (int)door_report(session_absent(entry), true);
 	if (entry)
 		descriptor_created(fd); /* an earlier try came to nothing */
 	return birth_is_tcp(fd, address) ? connect_tcp(fd, address, length)
@@ -152,9 +180,18 @@ DOOR int accept(int listener, struct sockaddr *address, socklen_t *length)
 	return accept4(listener, address, length, 0);
 }
 
+/* See session_listening(): who connects to itself must not wait for itself. */
 DOOR int listen(int fd, int backlog)
 {
-	return real.listen(fd, backlog);
+	int result = real.listen(fd, backlog);
+	struct sockaddr_storage local;
+	socklen_t length = sizeof local;
+	uint8_t address[16];
+	uint16_t port;
+	if (result == 0 && table_size && getsockname(fd, (struct sockaddr *)&local, &length) == 0 &&
+	    policy_address((struct sockaddr *)&local, length, address, &port))
+		session_listening(port);
+	return result;
 }
 
 /* ---- the rest --------------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the stdio calls that reach a descriptor without coming through read or write. */
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
 
-#include "shim/entry/refuse.h"
+#include "shim/life/refuse.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -26,7 +26,10 @@ DOOR int fclose(FILE *stream)
 		fflush(stream);
 		descriptor_ending(fd);
 	}
-	return real.fclose(stream);
+	int result = real.fclose(stream);
+	if (fd >= 0 && table_get(fd))
+		descriptor_ended(fd);
+	return result;
 }
 
 /* Formatted here, written through the session, in one piece as dprintf(3) does. */

@@ -1,14 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the write family. */
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
+#include "shim/life/refuse.h"
 
 #include <sys/socket.h>
+
+/* The number is not ours after all. */
+static ssize_t pass(int fd, const struct iovec *iov, int count, int flags)
+{
+	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+	return flags ? real.sendmsg(fd, &message, flags) : real.writev(fd, iov, count);
+}
 
 static ssize_t transmit(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
 {
 	if (flags & MSG_OOB)
 		return door_report(OUTCOME_NOT_SUPPORTED, true);
 	ssize_t put = block_send(fd, entry, iov, count, flags & (MSG_DONTWAIT | MSG_MORE));
+	while (put == OUTCOME_GONE && descriptor_settled(fd, entry)) {
+		entry = table_session(fd);
+		if (!entry)
+			return pass(fd, iov, count, flags);
+		put = block_send(fd, entry, iov, count, flags & (MSG_DONTWAIT | MSG_MORE));
+	}
 	return door_report(put, flags & MSG_NOSIGNAL);
 }
 
@@ -76,10 +90,29 @@ DOOR ssize_t sendto(int fd, const void *buffer, size_t size, int flags, const st
 	return send(fd, buffer, size, flags & ~MSG_FASTOPEN);
 }
 
+/* unix(7), SCM_RIGHTS: whoever receives a session has not its keys.  It needs a carrier. */
+static bool passes_session(const struct msghdr *message)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR((struct msghdr *)message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		const int *fds = (const int *)CMSG_DATA(c);
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof *fds; i++) {
+			if (!table_session(fds[i]))
+				continue;
+			refuse_carrier(table_session(fds[i]), "passing the descriptor on");
+			return true;
+		}
+	}
+	return false;
+}
+
 DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	uint64_t entry = table_session(fd);
 	if (!entry) {
+		if (message->msg_controllen && passes_session(message))
+			return (ssize_t)outcome_report(OUTCOME_ERRNO - EPERM, true);
 		if (!opens(flags, message->msg_name))
 			return real.sendmsg(fd, message, flags);
 		if (connect(fd, message->msg_name, message->msg_namelen) < 0)
@@ -97,7 +130,10 @@ DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 DOOR int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
-	if (!table_session(fd) && !(flags & MSG_FASTOPEN))
+	bool ours = table_session(fd) || (flags & MSG_FASTOPEN);
+	for (unsigned int i = 0; !ours && i < count; i++)
+		ours = messages[i].msg_hdr.msg_controllen && passes_session(&messages[i].msg_hdr);
+	if (!ours)
 		return real.sendmmsg(fd, messages, count, flags);
 	unsigned int done = 0;
 	int saved = errno;

@@ -143,7 +143,7 @@ void birth_ask_connect(struct birth *b, int fd, const struct sockaddr *address, 
 	b->flow.name_count = 0;
 }
 
-bool birth_connected(struct birth *b, int fd)
+bool birth_settle(struct birth *b, int fd)
 {
 	struct sockaddr_storage local;
 	socklen_t length = sizeof local;

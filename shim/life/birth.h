@@ -11,7 +11,7 @@
 /* Is it a TCP (or MPTCP) socket of IPv4 or IPv6?  Others are none of our business. */
 bool birth_is_tcp(int fd, const struct sockaddr *address);
 
-/* Asked before connect(2): the verdict and the rulebook it came from, which birth_connected() or
+/* Asked before connect(2): the verdict and the rulebook it came from, which birth_settle() or
  * birth_abandoned() takes back.  Refusals are noted here. */
 struct birth {
 	struct rulebook *rulebook;
@@ -23,8 +23,8 @@ struct birth {
 };
 void birth_ask_connect(struct birth *b, int fd, const struct sockaddr *address, socklen_t length);
 
-/* TCP's connect succeeded or is under way.  False: refused after all (no memory). */
-bool birth_connected(struct birth *b, int fd);
+/* Makes the session, or notes the plaintext connection.  False: refused after all (no memory). */
+bool birth_settle(struct birth *b, int fd);
 void birth_abandoned(struct birth *b);
 
 /* A socket accepted from `remote`.  False: refused; the caller closes it. */

@@ -2,6 +2,7 @@
 /* Descriptor numbers coming and going. */
 #include "shim/life/descriptor.h"
 
+#include "shim/base/arena.h"
 #include "shim/base/kernel.h"
 #include "shim/base/process.h"
 #include "shim/base/table.h"
@@ -11,15 +12,19 @@
 #include "shim/session/session.h"
 
 #include <errno.h>
+#include <sched.h>
 
-/* Forgets what fd names; fd itself is still open unless `closed`. */
-static void forget(int fd, uint64_t entry)
+/*
+ * Forgets what fd names.  Until the number is really closed it is marked, so that another thread
+ * that still uses it cannot reach the bare socket.
+ */
+static void forget(int fd, uint64_t entry, uint64_t mark)
 {
-	if (!table_take(fd, entry))
+	if (!table_change(fd, entry, mark))
 		return;
 	if (!(entry & 1))
 		registry_close((struct registry_slot *)(uintptr_t)entry);
-	else if (entry != TABLE_OWN && entry != TABLE_REFUSED && !table_names(table_slot(entry)))
+	else if (table_slot(entry) < ARENA_SLOTS && !table_names(table_slot(entry)))
 		session_drop(entry, fd);
 }
 
@@ -27,7 +32,7 @@ void descriptor_created(int fd)
 {
 	uint64_t entry = fd >= 0 ? table_get(fd) : 0;
 	if (entry && !process_is_guest())
-		forget(fd, entry);
+		forget(fd, entry, 0);
 }
 
 void descriptor_copied(int fd, int to)
@@ -63,15 +68,21 @@ bool descriptor_ending(int fd)
 		return true;
 	if (entry == TABLE_OWN)
 		return false;
-	if ((entry & 1) && entry != TABLE_REFUSED && carries_early_bytes(entry))
+	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS && carries_early_bytes(entry))
 		block_until_sent(fd, entry);
-	forget(fd, entry);
+	forget(fd, entry, TABLE_CLOSING);
 	return true;
+}
+
+void descriptor_ended(int fd)
+{
+	if (table_get(fd) == TABLE_CLOSING && !process_is_guest())
+		table_change(fd, TABLE_CLOSING, 0);
 }
 
 void descriptor_range_ending(unsigned first, unsigned last, void (*closing)(unsigned, unsigned))
 {
-	unsigned end = process_is_guest() ? 0 : (unsigned)table_end();
+	unsigned end = process_is_guest() ? 0 : (unsigned)table_end(), from = first;
 	for (unsigned fd = first; fd < end && fd <= last; fd++) {
 		if (!table_get((int)fd) || descriptor_ending((int)fd))
 			continue;
@@ -81,26 +92,35 @@ void descriptor_range_ending(unsigned first, unsigned last, void (*closing)(unsi
 	}
 	if (first <= last)
 		closing(first, last);
+	for (unsigned fd = from; fd < end && fd <= last; fd++)
+		descriptor_ended((int)fd);
 }
 
-bool descriptor_stale(int fd, uint64_t entry)
+bool descriptor_settled(int fd, uint64_t entry)
 {
+	for (int i = 0; i < 1000 && table_get(fd) == TABLE_CLOSING; i++)
+		sched_yield();
+	if (table_get(fd) != entry)
+		return true;
 	int type;
 	socklen_t length = sizeof type;
 	if (kernel_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != -ENOTSOCK)
 		return false;
 	if (!process_is_guest())
-		forget(fd, entry);
-	return true;
+		forget(fd, entry, 0);
+	return table_get(fd) != entry;
 }
 
 void descriptor_all_ending(void)
 {
 	if (!table_size || process_is_guest())
 		return;
-	for (int fd = 0; fd < table_end(); fd++)
-		if (table_session(fd))
-			descriptor_ending(fd);
+	for (int fd = 0; fd < table_end(); fd++) {
+		if (!table_session(fd) || table_get(fd) == TABLE_OWN)
+			continue;
+		descriptor_ending(fd);
+		table_change(fd, TABLE_CLOSING, TABLE_REFUSED);
+	}
 }
 
 void descriptor_guard_own(bool (*owns)(int fd), int lowest)

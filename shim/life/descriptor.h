@@ -21,15 +21,19 @@ void descriptor_copied(int fd, int to);
  * the program has to be told EBADF. */
 bool descriptor_ending(int fd);
 
+/* And has been closed. */
+void descriptor_ended(int fd);
+
 /* The same for every number from first to last; our own are left open.  closing(a, b) is called
  * for each stretch in between. */
 void descriptor_range_ending(unsigned first, unsigned last, void (*closing)(unsigned, unsigned));
 
-/* Is fd, used as session `entry`, no longer that socket?  (A close we did not see.)  Then the
- * entry is gone and the call is the kernel's. */
-bool descriptor_stale(int fd, uint64_t entry);
+/* A call found session `entry` gone.  True when the number means something else by now (it was
+ * closed, perhaps unseen by us, and used again): look it up once more. */
+bool descriptor_settled(int fd, uint64_t entry);
 
-/* Ends all sessions that nobody else holds; the process is about to end. */
+/* Ends all sessions that nobody else holds; the process is about to end.  Their numbers stay
+ * out of service: other threads, and destructors that run later, may still write. */
 void descriptor_all_ending(void);
 
 /* Marks our own descriptors so that no door touches them. */

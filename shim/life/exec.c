@@ -2,7 +2,7 @@
 /* Doors of the exec family: this process's hold on its sessions ends with its image. */
 #include "shim/life/exec.h"
 
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
 
 #include "shim/base/arena.h"
 #include "shim/base/process.h"

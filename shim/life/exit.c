@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the exit family: goodbye where the program does not close. */
-#include "shim/entry/door.h"
+#include "shim/life/door.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -2,6 +2,8 @@
 /* What fork(2) means for sessions: both processes hold them. */
 #include "shim/life/fork.h"
 
+#include "shim/life/door.h"
+
 #include "shim/base/arena.h"
 #include "shim/base/names.h"
 #include "shim/base/process.h"
@@ -24,7 +26,9 @@
  * Other threads go on meanwhile: a session they make between the walk and the fork is in the
  * child's table without a hold.  The child takes such numbers out of service.
  */
-static uint8_t held[ARENA_SLOTS];
+static uint8_t held[ARENA_SLOTS]; /* 1 held for this fork, 2 claimed */
+/* The child's name until it has a pid; no other fork uses it. */
+static __thread pid_t unborn;
 static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER;
 
 static void each_session(void (*visit)(int fd, uint64_t entry))
@@ -42,7 +46,7 @@ static void hold(int fd, uint64_t entry)
 	if (held[table_slot(entry)])
 		return;
 	held[table_slot(entry)] = 1;
-	session_hold(entry);
+	session_hold(entry, unborn);
 }
 
 /* The child's pid is not known here; the child puts it in.  Nothing is left to do but forget. */
@@ -58,7 +62,7 @@ static void claim(int fd, uint64_t entry)
 	if (*mark == 0)
 		table_swap(fd, TABLE_REFUSED);
 	else if (*mark == 1)
-		session_claim(entry, process_id);
+		session_claim(entry, unborn, process_id);
 	if (*mark)
 		*mark = 2;
 }
@@ -66,7 +70,9 @@ static void claim(int fd, uint64_t entry)
 /* The order in which they are taken anywhere. */
 static void before(void)
 {
+	static unsigned count;
 	pthread_mutex_lock(&forking);
+	unborn = -(pid_t)((unsigned)process_id << 9 | ++count % 512);
 	each_session(hold);
 	rulebook_lock();
 	pending_lock();
@@ -91,13 +97,45 @@ static void in_parent(void)
 
 static void in_child(void)
 {
-	process_id = getpid();
+	process_begin();
 	gate_renew();
 	release();
 	each_session(claim);
 	each_session(forget);
 	registry_forked();
 	pthread_mutex_unlock(&forking);
+}
+
+static void unhold(int fd, uint64_t entry)
+{
+	(void)fd;
+	session_unhold(entry, unborn);
+}
+
+static pid_t child;
+
+static void claim_for_child(int fd, uint64_t entry)
+{
+	(void)fd;
+	session_claim(entry, unborn, child);
+}
+
+/*
+ * The handlers do the work, for libc forks by itself too (daemon(3)); this door adds what only the
+ * caller of fork knows: that it failed, or the child's pid, should the child die before it can say.
+ */
+DOOR pid_t fork(void)
+{
+	pid_t pid = real.fork();
+	if (pid == 0 || !table_end())
+		return pid;
+	int saved = errno;
+	pthread_mutex_lock(&forking);
+	child = pid;
+	each_session(pid < 0 ? unhold : claim_for_child);
+	pthread_mutex_unlock(&forking);
+	errno = saved;
+	return pid;
 }
 
 void fork_start(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the calls in which libc itself starts a program. */
-#include "shim/entry/door.h"
-#include "shim/entry/refuse.h"
+#include "shim/life/door.h"
+#include "shim/life/refuse.h"
 #include "shim/life/exec.h"
 
 #include <unistd.h>

@@ -181,8 +181,42 @@ static ssize_t wait_to_read(int fd, uint64_t entry)
 	return ready ? 1 : OUTCOME_AGAIN;
 }
 
-static ssize_t wait_to_write(int fd, int64_t deadline)
+/* Moves the handshake on, and those behind it, until it is done. */
+static ssize_t wait_handshake(int fd, uint64_t entry, int64_t deadline)
 {
+	int saved = errno;
+	ssize_t result = 1;
+	uint8_t *scratch = scratch_take();
+	if (!scratch)
+		return OUTCOME_NO_MEMORY;
+	for (;;) {
+		advance(fd, entry);
+		if (session_peek_state(entry) > SESSION_HANDSHAKING)
+			break;
+		if (kernel_now() >= deadline) {
+			result = OUTCOME_AGAIN;
+			break;
+		}
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		if (poll_once((struct hidden *)scratch, &p, 1, deadline, NULL, false) < 0) {
+			result = errno == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - errno;
+			break;
+		}
+	}
+	scratch_give(scratch);
+	errno = saved;
+	return result;
+}
+
+static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)
+{
+	struct session *s = session_peek_state(entry) > SESSION_HANDSHAKING ? NULL
+	                                                                    : session_enter(entry);
+	bool to_self = s && s->to_self;
+	if (s)
+		session_leave(s);
+	if (s && !to_self)
+		return wait_handshake(fd, entry, deadline);
 	int saved = errno;
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	int ready = block_poll(&p, 1, deadline, NULL, false);
@@ -311,7 +345,8 @@ static ssize_t write_flat(struct session *s, int fd, const uint8_t *src, size_t 
 	if (s->state <= SESSION_HANDSHAKING)
 		session_advance(s, fd);
 	if (s->state <= SESSION_HANDSHAKING)
-		return session_write_early(s, fd, src, size);
+		return (flags & MSG_DONTWAIT) || s->to_self || kernel_nonblocking(fd)
+		               ? session_write_early(s, fd, src, size) : OUTCOME_AGAIN;
 	if (s->state == SESSION_FAILED) {
 		bool told = s->reset_told;
 		ssize_t outcome = failure(s, fd);
@@ -319,7 +354,7 @@ static ssize_t write_flat(struct session *s, int fd, const uint8_t *src, size_t 
 	}
 	if (s->state == SESSION_SHUT_WRITE || s->state == SESSION_CLOSED || s->shutdown_wanted)
 		return OUTCOME_PIPE;
-	return record_write(s, fd, src, size, flags);
+	return record_write(s, fd, src, size, flags & MSG_MORE);
 }
 
 /* Small pieces become one record, as they would become one segment. */
@@ -347,7 +382,8 @@ static ssize_t write_now(int fd, uint64_t entry, const struct iovec *iov, int co
 			size_t part = iov[i].iov_len - done;
 			if (part > 4 * TLS_PLAIN - size)
 				part = 4 * TLS_PLAIN - size;
-			memcpy(scratch + size, (const uint8_t *)iov[i].iov_base + done, part);
+			if (part)
+				memcpy(scratch + size, (const uint8_t *)iov[i].iov_base + done, part);
 			size += part;
 			done = 0;
 		}
@@ -374,7 +410,7 @@ ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, i
 			return done ? (ssize_t)done : OUTCOME_AGAIN;
 		if (deadline < 0)
 			deadline = timeout_of(fd, SO_SNDTIMEO);
-		ssize_t waited = wait_to_write(fd, deadline);
+		ssize_t waited = wait_to_write(fd, entry, deadline);
 		if (waited < 0)
 			return done ? (ssize_t)done : waited;
 	}
@@ -385,15 +421,10 @@ ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, i
 
 ssize_t block_handshake(int fd, uint64_t entry)
 {
-	for (;;) {
-		advance(fd, entry);
-		enum session_state state = session_peek_state(entry);
-		if (state > SESSION_HANDSHAKING)
-			return state == SESSION_FAILED ? OUTCOME_RESET : 0;
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		if (block_poll(&p, 1, INT64_MAX, NULL, false) < 0)
-			return errno == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - errno;
-	}
+	ssize_t waited = wait_handshake(fd, entry, INT64_MAX);
+	if (waited < 0)
+		return waited;
+	return session_peek_state(entry) == SESSION_FAILED ? OUTCOME_RESET : 0;
 }
 
 /*

@@ -34,6 +34,8 @@ static ssize_t receive(void *of, void *buffer, size_t size)
 static bool may_begin(struct session *s, int fd)
 {
 	if (s->peer.rule->side == POLICY_CONNECT) {
+		if (s->connecting)
+			return false;
 		if (kernel_connected(fd))
 			return true;
 		/* The connect failed; its errno is the program's to read. */
@@ -60,7 +62,7 @@ static bool is_foreign(struct session *s, int fd)
 	ssize_t seen = s->speaks_tls ? 0 : kernel_recv(fd, head, sizeof head, MSG_PEEK);
 	if (seen <= 0)
 		return false;
-	s->speaks_tls = seen == 2;
+	s->speaks_tls = true;
 	return head[0] < 20 || head[0] > 23 || (seen == 2 && head[1] != 3);
 }
 
@@ -127,6 +129,8 @@ static void finished(struct session *s, int fd, struct tls_io *io)
 
 void session_advance(struct session *s, int fd)
 {
+	if (session_is_up(s))
+		record_flush(s, fd);
 	if (s->state > SESSION_HANDSHAKING)
 		return;
 	if (s->state == SESSION_FRESH && !may_begin(s, fd))
@@ -170,7 +174,7 @@ ssize_t session_write_early(struct session *s, int fd, const uint8_t *bytes, siz
 {
 	if (s->shutdown_wanted)
 		return OUTCOME_PIPE;
-	if (s->peer.rule->side == POLICY_CONNECT && s->state == SESSION_FRESH)
+	if (s->peer.rule->side == POLICY_CONNECT && s->state == SESSION_FRESH && !s->tls)
 		return OUTCOME_AGAIN; /* TCP itself is not there yet */
 	(void)fd;
 	size_t room = SESSION_EARLY - s->early_end;

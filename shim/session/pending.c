@@ -51,13 +51,17 @@ void pending_add(int fd, uint64_t entry)
 
 static bool over(const struct handshake *h)
 {
-	return table_get(h->fd) != h->entry || session_peek_state(h->entry) > SESSION_HANDSHAKING;
+	return table_get(h->fd) != h->entry || !session_is_pending(h->entry);
 }
 
 /* What the handshake waits for; 0: nothing that this scope would not leave to the program. */
 static short events_of(struct session *s, int fd, enum pending_scope scope)
 {
 	bool connecting = s->peer.rule->side == POLICY_CONNECT;
+	if (s->connecting)
+		return 0;
+	if (session_is_up(s))
+		return POLLOUT; /* early bytes that the kernel had no room for */
 	if (s->state == SESSION_FRESH && connecting && !kernel_connected(fd))
 		return POLLOUT;
 	if (s->state == SESSION_FRESH && !connecting && scope == PENDING_HIDDEN && !s->early_end)
@@ -80,12 +84,13 @@ unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t 
 			continue;
 		bool unconnected = s->state == SESSION_FRESH &&
 		                   s->peer.rule->side == POLICY_CONNECT && !kernel_connected(h.fd);
-		if (now >= s->deadline && !unconnected) {
+		bool timed = !unconnected && s->state <= SESSION_HANDSHAKING;
+		if (now >= s->deadline && timed) {
 			session_fail(s, h.fd, REGISTRY_HANDSHAKE_TIMEOUT);
 			session_leave(s);
 			continue;
 		}
-		if (!unconnected && s->deadline < earliest)
+		if (timed && s->deadline < earliest)
 			earliest = s->deadline;
 		short events = found < size && pthread_equal(h.thread, self)
 		                       ? events_of(s, h.fd, scope) : 0;

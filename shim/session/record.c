@@ -171,7 +171,8 @@ static ssize_t read_through(struct session *s, int fd, struct tls_io *io, uint8_
 	if (want > capacity)
 		want = capacity;
 	size_t have = s->part_end, skip = s->token;
-	memcpy(inbox, s->part, have);
+	if (have)
+		memcpy(inbox, s->part, have);
 	/* The token, if there is one, comes first and lands before the inbox. */
 	ssize_t got = kernel_recv(fd, inbox + have - skip, want - have + skip, 0);
 	if (got <= 0) {
@@ -217,7 +218,8 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 {
 	size_t capacity, skip = s->token, have = s->part_end;
 	uint8_t *inbox = session_io_inbox(io, &capacity);
-	memcpy(inbox, s->part, have);
+	if (have)
+		memcpy(inbox, s->part, have);
 	/* One record at most.  A token, only looked at here, lands before the inbox: there is
 	 * never a token and a part at once. */
 	ssize_t seen = kernel_recv(fd, inbox + have - skip, TLS_RECORD - have + skip, MSG_PEEK);

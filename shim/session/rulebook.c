@@ -126,7 +126,7 @@ static void swap_watch(struct policy_watch *fresh)
 		return;
 	for (int fd = 0; watch && fd < table_end(); fd++)
 		if (table_get(fd) == TABLE_OWN && policy_watch_owns(watch, fd))
-			table_take(fd, TABLE_OWN);
+			table_change(fd, TABLE_OWN, 0);
 	policy_watch_free(watch);
 	watch = fresh;
 }

@@ -67,6 +67,13 @@ enum session_state session_peek_state(uint64_t entry)
 	return (enum session_state)__atomic_load_n(&s->state, __ATOMIC_ACQUIRE);
 }
 
+bool session_is_pending(uint64_t entry)
+{
+	struct session *s = arena_slot(table_slot(entry));
+	return session_peek_state(entry) <= SESSION_HANDSHAKING ||
+	       __atomic_load_n(&s->tail, __ATOMIC_RELAXED);
+}
+
 /* ---- the lock --------------------------------------------------------------------------------- */
 
 /*
@@ -125,6 +132,8 @@ ssize_t session_absent(uint64_t entry)
 {
 	if (entry == TABLE_OWN)
 		return OUTCOME_BAD_DESCRIPTOR;
+	if (entry == TABLE_CLOSING)
+		return OUTCOME_GONE;
 	if (table_slot(entry) >= ARENA_SLOTS)
 		return OUTCOME_REFUSED;
 	struct session *s = arena_slot(table_slot(entry));
@@ -194,6 +203,18 @@ static void set_peer(struct session *s, const struct policy_verdict *verdict,
 	}
 }
 
+static uint64_t listening[1 << 16 >> 6]; /* ports; never cleared, which costs nobody anything */
+
+void session_listening(uint16_t port)
+{
+	__atomic_fetch_or(&listening[port >> 6], 1ULL << (port & 63), __ATOMIC_RELAXED);
+}
+
+static bool listens(uint16_t port)
+{
+	return __atomic_load_n(&listening[port >> 6], __ATOMIC_RELAXED) >> (port & 63) & 1;
+}
+
 bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdict *verdict,
                    const struct policy_flow *flow, const struct sockaddr *local,
                    const struct sockaddr *remote)
@@ -204,7 +225,9 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	struct registry_birth birth = {
 		.side = rule->side == POLICY_CONNECT ? REGISTRY_CONNECT : REGISTRY_ACCEPT,
 		.verdict = s ? REGISTRY_PENDING : REGISTRY_REFUSED,
-		.reason = s ? REGISTRY_HANDSHAKE : REGISTRY_NO_MEMORY,
+		.reason = s ? REGISTRY_HANDSHAKE
+		          : (unsigned)fd < table_size ? REGISTRY_NO_MEMORY
+		                                      : REGISTRY_DESCRIPTOR_TOO_HIGH,
 		.local = local,
 		.remote = remote,
 		.cookie = cookie_of(fd),
@@ -227,6 +250,8 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	s->context = rulebook->contexts[rule->index];
 	s->timeout = (int64_t)rule->handshake_timeout_ms * 1000000;
 	s->deadline = kernel_now() + s->timeout;
+	s->connecting = rule->side == POLICY_CONNECT;
+	s->to_self = s->connecting && listens(flow->port);
 	set_peer(s, verdict, flow);
 	s->registry = registry_add(&birth);
 	registry_state(s->registry, names[SESSION_FRESH]);
@@ -234,6 +259,17 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	table_swap(fd, entry);
 	pending_add(fd, entry);
 	return true;
+}
+
+void session_connected(uint64_t entry, const struct sockaddr *local)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	s->connecting = false;
+	if (local)
+		registry_local(s->registry, local);
+	session_leave(s);
 }
 
 /*
@@ -285,6 +321,37 @@ static void report_failure(struct session *s, bool was_up)
 	        s->peer.names[0] ? ", peer shows " : "", s->peer.names);
 }
 
+/*
+ * tcp(7), TCP_INFO: bytes_sent - bytes_retrans + notsent_bytes is the payload written to the
+ * socket, to the byte.  More than we wrote means that somebody wrote past us.
+ */
+static void attest(struct session *s, int fd)
+{
+	struct {
+		struct tcp_info old;
+		uint8_t rest[256];
+	} info = {0};
+	socklen_t length = sizeof info;
+	if (kernel_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 || length < 232)
+		return;
+	const uint8_t *raw = (const uint8_t *)&info;
+	uint64_t sent, again;
+	uint32_t unsent;
+	memcpy(&unsent, raw + 144, sizeof unsent); /* tcpi_notsent_bytes */
+	memcpy(&sent, raw + 200, sizeof sent);     /* tcpi_bytes_sent */
+	memcpy(&again, raw + 208, sizeof again);   /* tcpi_bytes_retrans */
+	int64_t difference = (int64_t)(sent - again + unsent) -
+	                     (int64_t)__atomic_load_n(&s->registry->wire_out, __ATOMIC_RELAXED);
+	/* A FIN that waits to be sent is counted as a byte. */
+	if (difference <= (s->state != SESSION_OPEN))
+		return;
+	char peer[128];
+	session_describe(s, peer, sizeof peer);
+	registry_bypass(s->registry, difference);
+	log_say(LOG_LEVEL_ERROR, "connection %s %s: bypass: %lld bytes were written to the socket "
+	        "past Sleeve", end_of(s), peer, (long long)difference);
+}
+
 void session_fail(struct session *s, int fd, enum registry_reason reason)
 {
 	if (s->state == SESSION_FAILED)
@@ -294,6 +361,8 @@ void session_fail(struct session *s, int fd, enum registry_reason reason)
 	s->reason = (uint8_t)reason;
 	registry_verdict(s->registry, was_up ? REGISTRY_TLS : REGISTRY_REFUSED, reason);
 	report_failure(s, was_up);
+	if (was_up)
+		attest(s, fd);
 	if (reason != REGISTRY_RESET)
 		kernel_shutdown(fd, SHUT_RDWR);
 	clear(s);
@@ -327,37 +396,6 @@ void session_shut_write(struct session *s, int fd)
 		kernel_shutdown(fd, SHUT_WR);
 }
 
-/*
- * tcp(7), TCP_INFO: bytes_sent - bytes_retrans + notsent_bytes is the payload written to the
- * socket, to the byte.  More than we wrote means that somebody wrote past us.
- */
-static void attest(struct session *s, int fd)
-{
-	struct {
-		struct tcp_info old;
-		uint8_t rest[256];
-	} info = {0};
-	socklen_t length = sizeof info;
-	if (kernel_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 || length < 232)
-		return;
-	const uint8_t *raw = (const uint8_t *)&info;
-	uint64_t sent, again;
-	uint32_t unsent;
-	memcpy(&unsent, raw + 144, sizeof unsent); /* tcpi_notsent_bytes */
-	memcpy(&sent, raw + 200, sizeof sent);     /* tcpi_bytes_sent */
-	memcpy(&again, raw + 208, sizeof again);   /* tcpi_bytes_retrans */
-	int64_t difference = (int64_t)(sent - again + unsent) -
-	                     (int64_t)__atomic_load_n(&s->registry->wire_out, __ATOMIC_RELAXED);
-	/* A FIN that waits to be sent is counted as a byte. */
-	if (difference <= (s->state != SESSION_OPEN))
-		return;
-	char peer[128];
-	session_describe(s, peer, sizeof peer);
-	registry_bypass(s->registry, difference);
-	log_say(LOG_LEVEL_ERROR, "connection %s %s: bypass: %lld bytes were written to the socket "
-	        "past Sleeve", end_of(s), peer, (long long)difference);
-}
-
 /* ---- holders ------------------------------------------------------------------------------------ */
 
 static void change_holder(struct session *s, pid_t from, pid_t to)
@@ -369,22 +407,32 @@ static void change_holder(struct session *s, pid_t from, pid_t to)
 		}
 }
 
-void session_hold(uint64_t entry)
+void session_hold(uint64_t entry, pid_t unborn)
 {
 	struct session *s = session_enter(entry);
 	if (!s)
 		return;
 	s->holder_count++;
-	change_holder(s, 0, -1); /* whose pid is not known yet */
+	change_holder(s, 0, unborn);
 	session_leave(s);
 }
 
-void session_claim(uint64_t entry, pid_t now)
+void session_claim(uint64_t entry, pid_t unborn, pid_t now)
 {
 	struct session *s = session_enter(entry);
 	if (!s)
 		return;
-	change_holder(s, -1, now);
+	change_holder(s, unborn, now);
+	session_leave(s);
+}
+
+void session_unhold(uint64_t entry, pid_t unborn)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	change_holder(s, unborn, 0);
+	s->holder_count--;
 	session_leave(s);
 }
 
@@ -431,7 +479,7 @@ static void end(struct session *s, int fd)
 {
 	record_farewell(s, fd);
 	if (s->state != SESSION_FAILED)
-		attest(s, fd);
+		attest(s, fd); /* a failed one was looked at when it failed */
 	registry_close(s->registry);
 	clear(s);
 	struct rulebook *rulebook = s->rulebook;

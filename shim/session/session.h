@@ -65,6 +65,8 @@ struct session {
 	bool reset_told;      /* ECONNRESET, or the kernel's errno, has been reported once */
 	bool read_shut;       /* SHUT_RD by the program */
 	bool speaks_tls;      /* the peer's first bytes look like it */
+	bool to_self;         /* the other end may be this very thread */
+	bool connecting;      /* the program's connect(2) has not returned yet */
 	int kernel_error;     /* errno that ended the connection, 0 */
 
 	/* inbox: see record.c */
@@ -118,20 +120,33 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 /* The session behind a table entry, locked; NULL when it is over or was never ours. */
 struct session *session_enter(uint64_t entry);
 void session_leave(struct session *s);
+/*
+ * This process listens on a port.  A program may connect to itself in one thread, write, and only
+ * then accept: TCP's buffers allow it.  Its blocking writes must not wait for a handshake that
+ * the same thread would have to answer, so they are accepted as non-blocking ones are.
+ */
+void session_listening(uint16_t port);
+
+/* The program's connect has returned; `local` may be NULL. */
+void session_connected(uint64_t entry, const struct sockaddr *local);
 /* Why session_enter() gave NULL, as an outcome. */
 ssize_t session_absent(uint64_t entry);
 
 /* The state as a hint, without the lock. */
 enum session_state session_peek_state(uint64_t entry);
 
+/* Is there work that nobody may be waiting for: a handshake, or bytes accepted during it? */
+bool session_is_pending(uint64_t entry);
+
 /* This process has dropped its last descriptor of the session; fd is still open.  Says goodbye
  * and ends the session if nobody else holds it. */
 void session_drop(uint64_t entry, int fd);
 
-/* A fork is about to happen: one more holder each.  Then, in the child, its pid.  (Where the
- * fork fails, a hold of nobody stays; it is found dead at the next close.) */
-void session_hold(uint64_t entry);
-void session_claim(uint64_t entry, pid_t now);
+/* A fork is about to happen: one more holder each, under a name of its own (a negative number)
+ * until its pid is known.  Then the pid, or, where the fork failed, the hold back. */
+void session_hold(uint64_t entry, pid_t unborn);
+void session_claim(uint64_t entry, pid_t unborn, pid_t now);
+void session_unhold(uint64_t entry, pid_t unborn);
 
 /* An exec is about to end this process's hold; and has failed. */
 void session_lend(uint64_t entry);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What all doors have in common. */
-#ifndef SLEEVE_ENTRY_DOOR_H
-#define SLEEVE_ENTRY_DOOR_H
+#ifndef SLEEVE_LIFE_DOOR_H
+#define SLEEVE_LIFE_DOOR_H
 
 #include "shim/base/real.h"
 #include "shim/base/table.h"
@@ -18,13 +18,6 @@
  * one form (a vector and flags) and dispatched.  `DOOR` marks what calls.def exports.
  */
 #define DOOR __attribute__((visibility("default")))
-
-/* A result of OUTCOME_GONE: the number is not that session any more.  It is the kernel's again if
- * it is not even a socket now; otherwise it was closed under the caller. */
-static inline bool door_passes(ssize_t outcome, int fd, uint64_t entry)
-{
-	return outcome == OUTCOME_GONE && descriptor_stale(fd, entry);
-}
 
 static inline ssize_t door_report(ssize_t outcome, bool no_signal)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a session cannot do without a carrier: refused, said and noted, never done in clear. */
-#ifndef SLEEVE_ENTRY_REFUSE_H
-#define SLEEVE_ENTRY_REFUSE_H
+#ifndef SLEEVE_LIFE_REFUSE_H
+#define SLEEVE_LIFE_REFUSE_H
 
 #include "shim/base/log.h"
 #include "shim/session/session.h"
