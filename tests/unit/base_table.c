@@ -105,7 +105,7 @@ Test(base_table, counts_are_right_after_threads_have_raced)
 		if (table_session(fd))
 			counted[table_slot(table_get(fd))]++;
 	for (uint32_t slot = 0; slot < SLOTS; slot++)
-		cr_expect_eq(table_names(slot), counted[slot], "slot %u: %u names, counted %u", slot,
+		cr_expect_eq(table_names(slot), counted[slot], "slot %u: %u names, not %u", slot,
 		             counted[slot], table_names(slot));
 	cr_expect_eq(table_end(), NUMBERS);
 }
