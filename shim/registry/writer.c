@@ -361,13 +361,14 @@ static void fill(struct registry_slot *slot, const struct registry_birth *birth)
 }
 
 /* Books the outcome that `slot` has reached, unless there is none yet. */
-static void book(const struct registry_slot *slot)
+static void book(const struct registry_slot *slot, enum registry_verdict verdict,
+                 enum registry_reason reason)
 {
-	if (slot->verdict == REGISTRY_PENDING)
+	if (verdict == REGISTRY_PENDING)
 		return;
-	if (slot->verdict == REGISTRY_REFUSED)
+	if (verdict == REGISTRY_REFUSED)
 		SET(registry.file.header->last_refused, now());
-	count(slot->verdict, slot->reason, slot->rule);
+	count(verdict, reason, slot->rule);
 }
 
 struct registry_slot *registry_add(const struct registry_birth *birth)
@@ -377,7 +378,7 @@ struct registry_slot *registry_add(const struct registry_birth *birth)
 
 	if (slot != &dummy) {
 		fill(slot, birth);
-		book(slot);
+		book(slot, birth->verdict, birth->reason);
 	}
 	errno = error;
 	return slot;
@@ -399,13 +400,14 @@ void registry_verdict(struct registry_slot *slot, enum registry_verdict verdict,
 {
 	int error = errno;
 
-	if (slot == &dummy || (slot->verdict == verdict && slot->reason == reason))
+	if (slot == &dummy || (__atomic_load_n(&slot->verdict, __ATOMIC_RELAXED) == verdict &&
+	                       __atomic_load_n(&slot->reason, __ATOMIC_RELAXED) == reason))
 		return;
 	write_begin(slot);
 	SET(slot->verdict, (uint8_t)verdict);
 	SET(slot->reason, (uint16_t)reason);
 	write_end(slot);
-	book(slot);
+	book(slot, verdict, reason);
 	errno = error;
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -201,6 +202,40 @@ Test(registry_writer, processes_take_slots_at_the_same_time)
 	}
 	cr_assert_eq(open, CHILDREN * EACH / 2 + 1, "none of the open ones was lost");
 	cr_assert_eq(count_live(view), 1, "the dead hold nothing");
+	registry_view_free(view);
+}
+
+static void *add_some(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	for (int n = 0; n < 500; n++) {
+		struct registry_slot *slot = add_pending();
+		registry_verdict(slot, REGISTRY_TLS, REGISTRY_RULE);
+		registry_count(slot, 1, 1, 1, 1);
+		if (n % 2)
+			registry_close(slot);
+	}
+	return NULL;
+}
+
+Test(registry_writer, threads_that_come_first_together_make_one_file)
+{
+	enum { THREADS = 6 };
+	pthread_t threads[THREADS];
+	pthread_barrier_t barrier;
+	pthread_barrier_init(&barrier, NULL, THREADS);
+	start_registry(folder);
+	for (int n = 0; n < THREADS; n++)
+		cr_assert(!pthread_create(&threads[n], NULL, add_some, &barrier));
+	for (int n = 0; n < THREADS; n++)
+		pthread_join(threads[n], NULL);
+	struct registry_view *view = view_folder();
+	cr_assert_eq(view->family_count, 1);
+	cr_assert_eq(view->families[0]->header.serial, THREADS * 500);
+	cr_assert_eq(count_live(view), THREADS * 250);
+	cr_assert_eq(view->families[0]->counter_count, 1);
+	cr_assert_eq(view->families[0]->counters[0].count, THREADS * 500);
+	cr_assert_eq(complaints, 0);
 	registry_view_free(view);
 }
 
