@@ -170,3 +170,31 @@ bool birth_accepted(int fd, const struct sockaddr *remote, socklen_t length)
 	ask(&b, fd);
 	return !b.refused && settle(&b, fd, (struct sockaddr *)&local);
 }
+
+bool birth_inherited(int fd, const struct sockaddr *remote, socklen_t length)
+{
+	struct birth b = {.remote = remote};
+	struct sockaddr_storage local;
+	socklen_t local_length = sizeof local;
+	uint8_t unused[16];
+	uint16_t local_port, remote_port;
+	if (getsockname(fd, (struct sockaddr *)&local, &local_length) < 0 ||
+	    !policy_address(remote, length, b.flow.address, &remote_port) ||
+	    !policy_address((struct sockaddr *)&local, local_length, unused, &local_port))
+		return false;
+	b.rulebook = rulebook_get();
+	for (int side = POLICY_CONNECT; b.rulebook && side <= POLICY_ACCEPT; side++) {
+		b.flow.side = (enum policy_side)side;
+		b.flow.port = side == POLICY_CONNECT ? remote_port : local_port;
+		b.verdict = rulebook_decide(b.rulebook, &b.flow);
+		if (b.verdict.rule && b.verdict.mode != POLICY_PLAINTEXT)
+			break;
+	}
+	if (b.rulebook && b.verdict.mode == POLICY_PLAINTEXT) {
+		become_plain(&b, fd, (struct sockaddr *)&local);
+		return true;
+	}
+	refuse(&b, fd, b.rulebook ? REGISTRY_INHERITED : REGISTRY_NO_POLICY,
+	       "it was open before the program started, and no session can be made of it yet");
+	return false;
+}

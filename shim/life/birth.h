@@ -30,4 +30,8 @@ void birth_abandoned(struct birth *b);
 /* A socket accepted from `remote`.  False: refused; the caller closes it. */
 bool birth_accepted(int fd, const struct sockaddr *remote, socklen_t length);
 
+/* A connected socket that was there before the program.  False: the policy wants TLS on it or
+ * denies it, by a rule of either side (which side it is, the kernel does not say). */
+bool birth_inherited(int fd, const struct sockaddr *remote, socklen_t length);
+
 #endif

@@ -5,6 +5,7 @@
 #include "shim/base/real.h"
 #include "shim/base/table.h"
 #include "shim/life/fork.h"
+#include "shim/life/inherit.h"
 #include "shim/registry/writer.h"
 #include "shim/session/rulebook.h"
 
@@ -85,7 +86,7 @@ static void complain(const char *message)
 /*
  * After each line works: libc without us; who we are; speaking; the registry's settings; the
  * policy and its identities, while the program may still read them; the table, from where on
- * connections are seen; forks.  A set-uid program (getauxval(3), AT_SECURE) would take its policy
+ * connections are seen; those that are there already; forks.  A set-uid program (getauxval(3), AT_SECURE) would take its policy
  * from whoever starts it, so the environment is not looked at.
  */
 __attribute__((constructor)) static void start(int argc, char **argv, char **environment)
@@ -114,6 +115,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	});
 	if (!table_init())
 		log_say(LOG_LEVEL_ERROR, "no address space for the table of descriptors (8 MiB)");
+	else if (rulebook_concerns())
+		inherit_start();
 	fork_start();
 	errno = saved;
 }

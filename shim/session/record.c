@@ -75,9 +75,9 @@ static void drop_held(struct session *s)
 /* The token has done its work: its record's plaintext has all been delivered. */
 static void redeem_token(struct session *s, int fd)
 {
-	if (s->token && kernel_skip(fd, 1) == 1)
-		registry_count(s->registry, 0, 0, 1, 0);
-	s->token = false;
+	if (s->token && kernel_skip(fd, s->token) > 0)
+		registry_count(s->registry, 0, 0, s->token, 0);
+	s->token = 0;
 }
 
 /*
@@ -181,7 +181,7 @@ static ssize_t read_through(struct session *s, int fd, struct tls_io *io, uint8_
 	}
 	registry_count(s->registry, 0, 0, (uint64_t)got, 0);
 	*drained = (size_t)got < want - have + skip;
-	s->token = false;
+	s->token = 0;
 	size_t end = have + (size_t)got - skip, at = 0, delivered = 0;
 	while (end - at >= TLS_HEADER) {
 		size_t length = record_length(inbox + at), plain;
@@ -209,8 +209,16 @@ static ssize_t read_through(struct session *s, int fd, struct tls_io *io, uint8_
 
 /* ---- the careful way: the record stays, its last byte as the token --------------------------------- */
 
+/* socket(7), SO_RCVLOWAT: with fewer bytes than that the kernel says "not readable". */
+static size_t token_size(int fd, size_t unread)
+{
+	int lowest = kernel_option(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+	size_t token = lowest < 1 ? 1 : lowest > SESSION_TOKEN ? SESSION_TOKEN : (size_t)lowest;
+	return token < unread ? token : unread;
+}
+
 /*
- * Decrypts the next record, if all of it is there, behind what is held.  All but its last byte is
+ * Decrypts the next record, if all of it is there, behind what is held.  All but the token is
  * taken from the kernel.  1: done (it may have carried nothing); OUTCOME_AGAIN: it is not all there,
  * and unless something is held what there is has been taken as part; OUTCOME_END; OUTCOME_RESET.
  */
@@ -238,7 +246,7 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 			return OUTCOME_RESET;
 		}
 		registry_count(s->registry, 0, 0, (uint64_t)seen, 0);
-		s->token = false;
+		s->token = 0;
 		return OUTCOME_AGAIN;
 	}
 	if (!sane)
@@ -248,10 +256,10 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 		session_fail(s, fd, REGISTRY_NO_MEMORY);
 		return OUTCOME_RESET;
 	}
-	size_t taken = length - have + skip - 1;
+	size_t token = token_size(fd, length - have), taken = length - have + skip - token;
 	if (taken && kernel_skip(fd, taken) > 0)
 		registry_count(s->registry, 0, 0, taken, 0);
-	s->token = true;
+	s->token = (uint32_t)token;
 	drop_part(s);
 	enum tls_result result =
 		open_record(s, fd, io, inbox, length, s->held + s->held_end, room, &plain);

@@ -147,7 +147,7 @@ void session_leave(struct session *s)
 
 /* ---- scratch ---------------------------------------------------------------------------------- */
 
-enum { BENCH = 40 * 1024, SMALL_OUT = 4096, HEADROOM = 16 };
+enum { BENCH = 40 * 1024, SMALL_OUT = 4096, HEADROOM = SESSION_TOKEN };
 
 bool session_io(struct session *s, struct tls_io *io)
 {
@@ -286,7 +286,7 @@ static void clear(struct session *s)
 	s->region = NULL;
 	s->held = s->part = s->tail = s->early = NULL;
 	s->held_at = s->held_end = s->tail_at = s->tail_end = s->part_end = s->early_end = 0;
-	s->token = false;
+	s->token = 0;
 }
 
 static const char *end_of(struct session *s)

@@ -49,7 +49,7 @@ enum session_event {
 	SESSION_EVENT_COUNT
 };
 
-enum { SESSION_HOLDERS = 8, SESSION_EARLY = 64 * 1024 };
+enum { SESSION_HOLDERS = 8, SESSION_EARLY = 64 * 1024, SESSION_TOKEN = 4096 };
 
 struct session {
 	pthread_mutex_t lock;
@@ -75,7 +75,9 @@ struct session {
 	size_t counted; /* what FIONREAD told and has not been read since */
 	uint8_t *part; /* the beginning of a record */
 	uint32_t part_end, part_size;
-	bool token; /* the last byte of the last held record is still in the kernel */
+	/* How many bytes of the last held record are still in the kernel: one, or as many as the
+	 * program's SO_RCVLOWAT asks for before a socket counts as readable. */
+	uint32_t token;
 
 	/* outbox */
 	uint8_t *tail; /* ciphertext the kernel has not taken yet: tail_at .. tail_end */
@@ -181,7 +183,8 @@ struct region *session_region(struct session *s);
 bool session_io(struct session *s, struct tls_io *io);
 void session_io_end(struct tls_io *io);
 
-/* Where in the scratch buffer of a tls_io incoming bytes go: `size` bytes, and one before. */
+/* Where in the scratch buffer of a tls_io incoming bytes go: `size` bytes, and SESSION_TOKEN
+ * before. */
 uint8_t *session_io_inbox(struct tls_io *io, size_t *size);
 
 #endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Connections that are open when the program starts. */
+#include "shim/life/inherit.h"
+
+#include "shim/base/kernel.h"
+#include "shim/base/real.h"
+#include "shim/base/table.h"
+#include "shim/life/birth.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void look(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof peer;
+	if ((unsigned)fd >= table_size || getpeername(fd, (struct sockaddr *)&peer, &length) < 0 ||
+	    !birth_is_tcp(fd, (struct sockaddr *)&peer) ||
+	    birth_inherited(fd, (struct sockaddr *)&peer, length))
+		return;
+	if (fd <= STDERR_FILENO)
+		kernel_shutdown(fd, SHUT_RDWR);
+	table_swap(fd, TABLE_REFUSED);
+}
+
+/* getdents64(2) on the stack: opendir(3) would take the host's heap before main. */
+void inherit_start(void)
+{
+	struct entry {
+		uint64_t inode;
+		int64_t offset;
+		unsigned short size;
+		unsigned char type;
+		char name[];
+	};
+	char buffer[2048] __attribute__((aligned(8)));
+	int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0) { /* no /proc: at least the numbers that inetd uses */
+		for (int fd = 0; fd <= STDERR_FILENO; fd++)
+			look(fd);
+		return;
+	}
+	long got;
+	while ((got = real.syscall(SYS_getdents64, folder, buffer, sizeof buffer)) > 0)
+		for (long at = 0; at < got;) {
+			struct entry *e = (struct entry *)(buffer + at);
+			if (e->name[0] != '.' && atoi(e->name) != folder)
+				look(atoi(e->name));
+			at += e->size;
+		}
+	real.close(folder);
+}

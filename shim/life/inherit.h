@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Connections that are open when the program starts. */
+#ifndef SLEEVE_LIFE_INHERIT_H
+#define SLEEVE_LIFE_INHERIT_H
+
+/*
+ * inetd(8) and exec(3) hand connected sockets to a new image.  What the policy leaves in plaintext is
+ * noted and left alone.  What it wants under TLS, or denies, is taken out of service: nobody here
+ * knows its keys, or whether it has begun.  On 0, 1 and 2, where stdio in libc does not pass our
+ * doors, the connection is ended.  Once, at start.
+ */
+void inherit_start(void);
+
+#endif
