@@ -398,8 +398,8 @@ static bool read_default(struct registry_view *view, const char *xdg_runtime_dir
 	if (!read_directory(view, "/run/sleeve", false))
 		return false;
 	bool all = !geteuid();
-	if (all &&
-	    (!read_pattern(view, "/run/user/*/sleeve") || !read_pattern(view, "/tmp/sleeve-*")))
+	if (all && (!read_pattern(view, "/run/user/*/sleeve") ||
+	            !read_pattern(view, "/tmp/sleeve-[0-9]*")))
 		return false;
 	bool seen = all && xdg_runtime_dir && !strncmp(xdg_runtime_dir, "/run/user/", 10);
 	if (xdg_runtime_dir && *xdg_runtime_dir == '/' && !seen) {

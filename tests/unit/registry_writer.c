@@ -374,3 +374,111 @@ Test(registry_writer, a_full_file_system_does_not_kill)
 	cr_assert(strstr(complaint, "full"));
 	umount(folder);
 }
+
+/* ---- where the file goes when nobody says ---------------------------------------------------- */
+
+enum { NOBODY = 65534 };
+
+/* /run and /tmp empty, nobody's own XDG_RUNTIME_DIR below /run, and no rights. */
+static void become_nobody(void)
+{
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("tmpfs", "/run", "tmpfs", 0, "mode=755") ||
+	    mount("tmpfs", "/tmp", "tmpfs", 0, "mode=1777"))
+		cr_skip_test("needs the right to mount file systems");
+	cr_assert(!mkdir("/run/nobody", 0700) && !chown("/run/nobody", NOBODY, NOBODY));
+}
+
+static void lose_rights(const char *xdg_runtime_dir)
+{
+	cr_assert(!setresgid(NOBODY, NOBODY, NOBODY) && !setresuid(NOBODY, NOBODY, NOBODY));
+	registry_init(&(struct registry_settings){
+		.xdg_runtime_dir = xdg_runtime_dir,
+		.program = "x",
+		.lowest_fd = 700,
+		.complain = hear,
+	});
+	add_pending();
+}
+
+static bool holds_own_file(const char *directory)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/%d.sleeve", directory, (int)getpid());
+	return !access(path, F_OK);
+}
+
+Test(registry_place, in_the_common_directory_where_there_is_one)
+{
+	become_nobody();
+	cr_assert(!mkdir("/run/sleeve", 0700) && !chmod("/run/sleeve", 01777));
+	lose_rights("/run/nobody");
+	cr_assert(holds_own_file("/run/sleeve"));
+}
+
+Test(registry_place, made_by_root_for_all)
+{
+	struct stat st;
+	become_nobody();
+	umask(077);
+	registry_init(&(struct registry_settings){.program = "x", .complain = hear});
+	add_pending();
+	cr_assert(holds_own_file("/run/sleeve"));
+	cr_assert(!stat("/run/sleeve", &st) && (st.st_mode & 07777) == 01777);
+}
+
+Test(registry_place, else_in_the_user_s_own)
+{
+	struct stat st;
+	become_nobody();
+	lose_rights("/run/nobody");
+	cr_assert(holds_own_file("/run/nobody/sleeve"));
+	cr_assert(!stat("/run/nobody/sleeve", &st) && (st.st_mode & 07777) == 0700);
+}
+
+Test(registry_place, else_in_tmp)
+{
+	struct stat st;
+	become_nobody();
+	lose_rights(NULL);
+	cr_assert(holds_own_file("/tmp/sleeve-65534"));
+	cr_assert(!stat("/tmp/sleeve-65534", &st) && (st.st_mode & 07777) == 0700);
+}
+
+Test(registry_place, another_user_s_directory_is_not_used)
+{
+	become_nobody();
+	cr_assert(!mkdir("/run/other", 0777) && !chmod("/run/other", 0777));
+	cr_assert(!mkdir("/run/other/sleeve", 0777) && !chmod("/run/other/sleeve", 0777));
+	cr_assert(!mkdir("/tmp/sleeve-65534", 0777) && !chmod("/tmp/sleeve-65534", 0777));
+	lose_rights("/run/other");
+	cr_assert(!holds_own_file("/run/other/sleeve") && !holds_own_file("/tmp/sleeve-65534"));
+	cr_assert_eq(complaints, 1);
+	cr_assert(strstr(complaint, "/tmp/sleeve-65534: Operation not permitted"), "%s", complaint);
+}
+
+Test(registry_place, a_link_in_tmp_is_not_followed)
+{
+	become_nobody();
+	cr_assert(!mkdir("/run/nobody/target", 0700) &&
+	          !chown("/run/nobody/target", NOBODY, NOBODY));
+	cr_assert(!symlink("/run/nobody/target", "/tmp/sleeve-65534"));
+	lose_rights(NULL);
+	cr_assert(!holds_own_file("/run/nobody/target"));
+	cr_assert_eq(complaints, 1);
+}
+
+Test(registry_place, a_group_s_directory_lets_the_group_read)
+{
+	struct stat st;
+	become_nobody();
+	cr_assert(!mkdir("/run/sleeve", 0700) && !chown("/run/sleeve", 0, 4711) &&
+	          !chmod("/run/sleeve", 03777));
+	umask(077);
+	lose_rights(NULL);
+	char path[64];
+	snprintf(path, sizeof path, "/run/sleeve/%d.sleeve", (int)getpid());
+	cr_assert(!stat(path, &st));
+	cr_assert_eq(st.st_mode & 07777, 0640, "%o", st.st_mode);
+	cr_assert_eq(st.st_gid, 4711);
+}
