@@ -5,6 +5,7 @@
 #include "shim/base/real.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <netinet/in.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -77,6 +78,18 @@ bool kernel_connected(int fd)
 	struct sockaddr_in6 peer;
 	socklen_t length = sizeof peer;
 	return call(SYS_getpeername, fd, (long)&peer, (long)&length, 0, 0, 0) == 0;
+}
+
+int kernel_wait(const uint32_t *word, uint32_t value, int64_t nanoseconds)
+{
+	struct timespec limit = {nanoseconds / 1000000000, nanoseconds % 1000000000};
+	long result = call(SYS_futex, (long)word, FUTEX_WAIT, value, (long)&limit, 0, 0);
+	return result == -EAGAIN || result == -ETIMEDOUT || result >= 0 ? 0 : (int)-result;
+}
+
+void kernel_wake(const uint32_t *word)
+{
+	call(SYS_futex, (long)word, FUTEX_WAKE, INT32_MAX, 0, 0, 0);
 }
 
 int64_t kernel_now(void)

@@ -27,6 +27,9 @@ int kernel_option(int fd, int level, int name, int otherwise); /* an int option 
 void kernel_set_option(int fd, int level, int name, int value);
 bool kernel_nonblocking(int fd);
 bool kernel_connected(int fd); /* has a peer: TCP's handshake is through */
+/* futex(2), shared between processes: 0, or an errno; EAGAIN and ETIMEDOUT count as 0. */
+int kernel_wait(const uint32_t *word, uint32_t value, int64_t nanoseconds);
+void kernel_wake(const uint32_t *word);
 int64_t kernel_now(void);      /* CLOCK_MONOTONIC, nanoseconds */
 
 #endif

@@ -156,13 +156,86 @@ static int64_t timeout_of(int fd, int option)
 }
 
 /*
+ * Several threads may wait for one handshake, a reader and a writer.  Were both to poll, the bytes
+ * that wake both would be taken by one, and the other would sleep on.  So one of them polls, and
+ * the others wait for its turn to end; a turn is short, should its owner be cancelled in it.
+ */
+enum { TURN = 100000000 };
+
+static bool take_turn(int fd, uint64_t entry, bool *done, uint32_t *turn)
+{
+	struct session *s = session_enter(entry);
+	*done = true;
+	if (!s)
+		return false;
+	session_advance(s, fd);
+	*done = s->state > SESSION_HANDSHAKING;
+	*turn = s->turn;
+	bool free = !*done && kernel_now() >= s->driven_until;
+	if (free)
+		s->driven_until = kernel_now() + 2 * TURN;
+	session_leave(s);
+	return free;
+}
+
+static void end_turn(uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	s->driven_until = 0;
+	s->turn++;
+	kernel_wake(&s->turn);
+	session_leave(s);
+}
+
+/* Moves the handshake on, and those behind it, until it is done: 1, or an outcome. */
+static ssize_t wait_handshake(int fd, uint64_t entry, int64_t deadline)
+{
+	int saved = errno;
+	ssize_t result = 1;
+	for (;;) {
+		bool done;
+		uint32_t turn;
+		bool mine = take_turn(fd, entry, &done, &turn);
+		int64_t now = kernel_now(), until = now + TURN < deadline ? now + TURN : deadline;
+		if (done)
+			break;
+		if (now >= deadline) {
+			result = OUTCOME_AGAIN;
+			break;
+		}
+		int error = 0;
+		if (mine) {
+			uint8_t *scratch = scratch_take();
+			struct pollfd p = {.fd = fd, .events = POLLIN};
+			if (!scratch ||
+			    poll_once((struct hidden *)scratch, &p, 1, until, NULL, false) < 0)
+				error = scratch ? errno : ENOMEM;
+			scratch_give(scratch);
+			end_turn(entry);
+		} else {
+			error = kernel_wait(&session_at(entry)->turn, turn, until - now);
+		}
+		if (error) {
+			result = error == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - error;
+			break;
+		}
+	}
+	errno = saved;
+	return result;
+}
+
+/*
  * A blocking read of an open session waits in a recv(2) that takes nothing: the kernel then does
  * SO_RCVTIMEO, SA_RESTART and cancellation as it always does.
  */
 static ssize_t wait_to_read(int fd, uint64_t entry)
 {
+	if (session_peek_state(entry) <= SESSION_HANDSHAKING)
+		return wait_handshake(fd, entry, timeout_of(fd, SO_RCVTIMEO));
 	int saved = errno;
-	if (session_peek_state(entry) > SESSION_HANDSHAKING && !pending_any()) {
+	if (!pending_any()) {
 		uint8_t byte;
 		ssize_t seen = real.recv(fd, &byte, 1, MSG_PEEK);
 		int error = errno;
@@ -179,33 +252,6 @@ static ssize_t wait_to_read(int fd, uint64_t entry)
 	if (ready < 0)
 		return error == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - error;
 	return ready ? 1 : OUTCOME_AGAIN;
-}
-
-/* Moves the handshake on, and those behind it, until it is done. */
-static ssize_t wait_handshake(int fd, uint64_t entry, int64_t deadline)
-{
-	int saved = errno;
-	ssize_t result = 1;
-	uint8_t *scratch = scratch_take();
-	if (!scratch)
-		return OUTCOME_NO_MEMORY;
-	for (;;) {
-		advance(fd, entry);
-		if (session_peek_state(entry) > SESSION_HANDSHAKING)
-			break;
-		if (kernel_now() >= deadline) {
-			result = OUTCOME_AGAIN;
-			break;
-		}
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		if (poll_once((struct hidden *)scratch, &p, 1, deadline, NULL, false) < 0) {
-			result = errno == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - errno;
-			break;
-		}
-	}
-	scratch_give(scratch);
-	errno = saved;
-	return result;
 }
 
 static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)

@@ -138,7 +138,7 @@ static ssize_t kernel_failed(struct session *s, int fd, ssize_t error)
  * alert) leaves at once.
  */
 static enum tls_result open_record(struct session *s, int fd, struct tls_io *io,
-                                   const uint8_t *record, size_t length, uint8_t *dst, size_t size,
+                                   uint8_t *record, size_t length, uint8_t *dst, size_t size,
                                    size_t *got)
 {
 	enum registry_reason reason = REGISTRY_BAD_RECORD;

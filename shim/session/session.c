@@ -55,7 +55,12 @@ const char *session_state_name(enum session_state state)
 
 void session_move(struct session *s, enum session_event event)
 {
+	bool waited_for = s->state == SESSION_HANDSHAKING;
 	__atomic_store_n(&s->state, next_state[s->state][event], __ATOMIC_RELEASE);
+	if (waited_for) {
+		s->turn++;
+		kernel_wake(&s->turn);
+	}
 	registry_state(s->registry, names[s->state]);
 }
 
@@ -140,6 +145,11 @@ ssize_t session_absent(uint64_t entry)
 	return s->stamp == table_stamp(entry) ? OUTCOME_REFUSED : OUTCOME_GONE;
 }
 
+struct session *session_at(uint64_t entry)
+{
+	return arena_slot(table_slot(entry));
+}
+
 void session_leave(struct session *s)
 {
 	pthread_mutex_unlock(&s->lock);
@@ -147,16 +157,14 @@ void session_leave(struct session *s)
 
 /* ---- scratch ---------------------------------------------------------------------------------- */
 
-enum { BENCH = 40 * 1024, SMALL_OUT = 4096, HEADROOM = SESSION_TOKEN };
+enum { SMALL_OUT = 4096, HEADROOM = SESSION_TOKEN };
 
 bool session_io(struct session *s, struct tls_io *io)
 {
 	uint8_t *buffer = scratch_take();
 	*io = (struct tls_io){
-		.bench = buffer,
-		.bench_size = BENCH,
-		.out = buffer + BENCH,
-		.out_size = SCRATCH_SIZE - BENCH,
+		.out = buffer,
+		.out_size = SCRATCH_SIZE,
 		.region = s->region,
 	};
 	return buffer != NULL;
@@ -165,13 +173,13 @@ bool session_io(struct session *s, struct tls_io *io)
 uint8_t *session_io_inbox(struct tls_io *io, size_t *size)
 {
 	io->out_size = SMALL_OUT;
-	*size = SCRATCH_SIZE - BENCH - SMALL_OUT - HEADROOM;
+	*size = SCRATCH_SIZE - SMALL_OUT - HEADROOM;
 	return io->out + SMALL_OUT + HEADROOM;
 }
 
 void session_io_end(struct tls_io *io)
 {
-	scratch_give(io->bench);
+	scratch_give(io->out);
 }
 
 struct region *session_region(struct session *s)

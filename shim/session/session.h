@@ -94,6 +94,8 @@ struct session {
 	struct registry_slot *registry;
 	size_t overhead; /* bytes a record is longer than its plaintext, at the least */
 	int64_t deadline;
+	int64_t driven_until; /* a thread polls for the handshake; see block.c */
+	uint32_t turn;        /* one more each time such a thread is done */
 	int64_t timeout; /* nanoseconds a handshake may take */
 
 	/* Processes that hold it.  More than fit are counted only. */
@@ -122,6 +124,8 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 /* The session behind a table entry, locked; NULL when it is over or was never ours. */
 struct session *session_enter(uint64_t entry);
 void session_leave(struct session *s);
+/* The slot of an entry, unlocked: only for waiting on s->turn. */
+struct session *session_at(uint64_t entry);
 /*
  * This process listens on a port.  A program may connect to itself in one thread, write, and only
  * then accept: TCP's buffers allow it.  Its blocking writes must not wait for a handshake that

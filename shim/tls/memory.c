@@ -14,35 +14,29 @@
  * the last session that uses a context frees it, with the session's region current.
  */
 struct origin {
-	struct region *region; /* NULL: on a bench */
+	struct region *region;
 	void *alignment;
-};
-
-struct bench {
-	uint8_t *base;
-	size_t size, used;
-	unsigned live;
 };
 
 /* Address space only; a context with the usual 140 public CAs takes 80 KiB. */
 enum { HEAP_SIZE = 256 << 20 };
 
 static __thread struct region *current;
-static __thread struct bench bench;
+static __thread struct memory_bench *bench;
 static struct region *heap;
 static pthread_mutex_t heap_lock = PTHREAD_MUTEX_INITIALIZER;
 
-void memory_begin(struct region *region, uint8_t *base, size_t size)
+void memory_begin(struct region *region, struct memory_bench *given)
 {
 	current = region;
-	bench = (struct bench){.base = base, .size = size};
+	bench = given;
 }
 
 bool memory_end(void)
 {
-	bool clean = bench.live == 0;
+	bool clean = !bench || bench->live == 0;
 	current = NULL;
-	bench = (struct bench){0};
+	bench = NULL;
 	return clean;
 }
 
@@ -66,16 +60,32 @@ static struct region *reserve_heap(void)
 	return region_init(base, HEAP_SIZE);
 }
 
-static void *on_bench(size_t size)
+/*
+ * wolfSSL takes a buffer for the body of the record it is about to receive, and one for the record
+ * it is about to send: these are where the body already is, and where the record will be sent
+ * from, and copying them in and out again falls away (tls.c).  Its caller's memory has no room
+ * for a block's origin, so these blocks are known by their address.
+ */
+static void *on_bench(size_t size, int type)
 {
-	size = (size + sizeof(struct origin) + 15) & ~(size_t)15;
-	if (size > bench.size - bench.used)
-		return NULL;
-	struct origin *block = (struct origin *)(bench.base + bench.used);
-	block->region = NULL;
-	bench.used += size;
-	bench.live++;
-	return block + 1;
+	if (type == DYNAMIC_TYPE_IN_BUFFER && bench->in && size <= bench->in_size) {
+		bench->live |= 1;
+		return bench->in;
+	}
+	if (type == DYNAMIC_TYPE_OUT_BUFFER && bench->out && size <= bench->out_size &&
+	    !(bench->live & 2)) {
+		bench->live |= 2;
+		return bench->out;
+	}
+	return NULL;
+}
+
+static bool is_on_bench(const void *p)
+{
+	if (!bench || (p != bench->in && p != bench->out))
+		return false;
+	bench->live &= p == bench->in ? ~1u : ~2u;
+	return true;
 }
 
 static void *in_region(struct region *region, size_t size)
@@ -113,27 +123,19 @@ void *XMALLOC(size_t size, void *hint, int type)
 	(void)hint;
 	if (!current || kept_by_context(type))
 		return in_heap(size);
-	if (bench.base && (type == DYNAMIC_TYPE_IN_BUFFER || type == DYNAMIC_TYPE_OUT_BUFFER)) {
-		void *p = on_bench(size);
-		if (p)
-			return p;
-	}
-	return in_region(current, size);
+	void *p = bench ? on_bench(size, type) : NULL;
+	return p ? p : in_region(current, size);
 }
 
-/* A bench is used by few blocks: when the last one goes, all of it is free again. */
 void XFREE(void *p, void *hint, int type)
 {
 	(void)hint;
 	(void)type;
-	if (!p)
+	if (!p || is_on_bench(p))
 		return;
 	struct origin *block = (struct origin *)p - 1;
 	struct region *region = block->region;
-	if (!region) {
-		if (--bench.live == 0)
-			bench.used = 0;
-	} else if (region == heap) {
+	if (region == heap) {
 		memory_lock();
 		region_free(heap, block);
 		memory_unlock();
@@ -148,8 +150,6 @@ void *XREALLOC(void *p, size_t size, void *hint, int type)
 	if (!p)
 		return XMALLOC(size, hint, type);
 	struct origin *block = (struct origin *)p - 1;
-	if (!block->region)
-		return NULL;
 	void *moved = XMALLOC(size, hint, type);
 	if (moved) {
 		size_t had = region_size(block) - sizeof *block;

@@ -12,7 +12,8 @@
  * wolfSSL is built with XMALLOC_USER: every allocation comes through here and never meets the
  * host's malloc.  There are three places:
  *
- *   a bench    record buffers, for the length of one call
+ *   a bench    record buffers, for the length of one call: the very place in the caller's memory
+ *              where the record lies or is to lie, so that nothing is copied
  *   a region   what belongs to a session: shared memory, gone with the session
  *   the heap   the rest, contexts with their keys above all: private to the process, with a
  *              lock of its own, not in core dumps
@@ -24,7 +25,12 @@
 /* For the length of one call into wolfSSL in this thread.  Nested calls do not happen.  The end
  * says whether everything on the bench was freed: if not, wolfSSL still has a pointer there, and
  * must neither read with nor free that session any more. */
-void memory_begin(struct region *region, uint8_t *bench, size_t bench_size);
+struct memory_bench {
+	uint8_t *in, *out; /* NULL: none */
+	size_t in_size, out_size;
+	unsigned live;
+};
+void memory_begin(struct region *region, struct memory_bench *bench);
 _Bool memory_end(void);
 
 /* Around fork(2), so that the child does not inherit the heap's lock from another thread. */

@@ -23,10 +23,10 @@ static WOLFSSL *ssl_of(struct tls *t)
  * Every call into wolfSSL stands between these two.  wolfSSL sets errno to 0 here and there
  * (wolfSSL_read, wolfSSL_write), which a program would take for news.
  */
-static int enter_with(struct tls *t, struct tls_io *io, uint8_t *bench)
+static int enter_with(struct tls *t, struct tls_io *io, struct memory_bench *bench)
 {
 	int saved = errno;
-	memory_begin(io->region, bench, io->bench_size);
+	memory_begin(io->region, bench);
 	if (t) {
 		wolfSSL_SetIOReadCtx(ssl_of(t), io);
 		wolfSSL_SetIOWriteCtx(ssl_of(t), io);
@@ -60,7 +60,8 @@ int tls_receive_callback(WOLFSSL *ssl, char *buffer, int size, void *ctx)
 	struct tls_io *io = ctx;
 	if (io->record_size) {
 		size_t part = (size_t)size < io->record_size ? (size_t)size : io->record_size;
-		memcpy(buffer, io->record, part);
+		if (buffer != (char *)io->record)
+			memcpy(buffer, io->record, part);
 		io->record += part;
 		io->record_size -= part;
 		return (int)part;
@@ -88,7 +89,8 @@ int tls_send_callback(WOLFSSL *ssl, char *buffer, int size, void *ctx)
 	struct tls_io *io = ctx;
 	if ((size_t)size > io->out_size - io->out_used)
 		return WOLFSSL_CBIO_ERR_GENERAL;
-	memcpy(io->out + io->out_used, buffer, (size_t)size);
+	if (buffer != (char *)io->out + io->out_used)
+		memcpy(io->out + io->out_used, buffer, (size_t)size);
 	io->out_used += (size_t)size;
 	return size;
 }
@@ -200,7 +202,12 @@ enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t siz
 	*got = 0;
 	/* After an alert wolfSSL keeps the record's buffer until it is freed.  Alerts are short, and
 	 * short records need no bench. */
-	int saved = enter_with(t, io, io->record_size > SHORT ? io->bench : NULL);
+	struct memory_bench bench = {0};
+	if (io->record_size > SHORT) {
+		bench.in = io->record + TLS_HEADER;
+		bench.in_size = io->record_size - TLS_HEADER;
+	}
+	int saved = enter_with(t, io, &bench);
 	int result = wolfSSL_read(ssl_of(t), dst, (int)(size < TLS_PLAIN ? size : TLS_PLAIN));
 	int error = result > 0 ? 0 : wolfSSL_get_error(ssl_of(t), result);
 	io->abandoned |= !leave(saved);
@@ -220,10 +227,19 @@ enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t siz
 
 bool tls_seal(struct tls *t, struct tls_io *io, const void *src, size_t size)
 {
-	int saved = enter_with(t, io, io->bench);
-	int result = wolfSSL_write(ssl_of(t), src, (int)size);
-	io->abandoned |= !leave(saved);
-	return result == (int)size;
+	bool fine = true;
+	for (size_t done = 0; fine && done < size;) {
+		size_t part = size - done < TLS_PLAIN ? size - done : TLS_PLAIN;
+		struct memory_bench bench = {
+			.out = io->out + io->out_used,
+			.out_size = io->out_size - io->out_used,
+		};
+		int saved = enter_with(t, io, &bench);
+		fine = wolfSSL_write(ssl_of(t), (const char *)src + done, (int)part) == (int)part;
+		io->abandoned |= !leave(saved);
+		done += part;
+	}
+	return fine;
 }
 
 /* Called once: a second wolfSSL_shutdown() reads, and could swallow data. */

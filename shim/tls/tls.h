@@ -43,17 +43,13 @@ struct tls_io {
 	ssize_t (*receive)(void *link, void *buffer, size_t size);
 	void *link;
 	/* Open: one complete record. */
-	const uint8_t *record;
+	uint8_t *record; /* decrypted in place */
 	size_t record_size;
 	/* What wants to be sent: appended by every call. */
 	uint8_t *out;
 	size_t out_size, out_used;
-	/* Room for wolfSSL's record buffers for the length of tls_open and tls_seal; at least
-	 * 2 * TLS_RECORD. */
-	uint8_t *bench;
-	size_t bench_size;
 	struct region *region; /* the session's */
-	/* wolfSSL kept a buffer on the bench: tls_free() must not be called. */
+	/* wolfSSL kept a pointer into record or out: tls_free() must not be called. */
 	bool abandoned;
 	/* What the receive function last said, to tell a reset from a bad record. */
 	ssize_t received;
