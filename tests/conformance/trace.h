@@ -9,9 +9,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -448,6 +450,25 @@ HELPER ssize_t read_beside(int fd, int other, void *to, size_t size)
 	}
 	errno = error;
 	return (ssize_t)done;
+}
+
+/*
+ * Returns when all that was written to `from` is in the other kernel's buffer: what has been
+ * acknowledged is.  TCP_QUICKACK, asked for anew each time, sends an acknowledgement that is due.
+ */
+HELPER void wait_arrived(int from, int to)
+{
+	for (int i = 0;; i++) {
+		int unacknowledged;
+		MUST(setsockopt(to, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int)));
+		MUST(ioctl(from, SIOCOUTQ, &unacknowledged));
+		if (!unacknowledged)
+			return;
+		if (i < 100)
+			sched_yield();
+		else
+			poll(NULL, 0, 1);
+	}
 }
 
 /* Two blocking ends, ready for anything. */

@@ -2,8 +2,6 @@
 /* FIONREAD counts what a read would give; SIOCOUTQ is nil once the peer has it all. */
 #include "../trace.h"
 
-#include <linux/sockios.h>
-
 static int available(int fd)
 {
 	int n = -1;

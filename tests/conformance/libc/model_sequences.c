@@ -2,8 +2,6 @@
 /* Random sequences of operations from a seed; every result is in the trace. */
 #include "../trace.h"
 
-#include <linux/sockios.h>
-
 /*
  * Two ends in one process.  The test knows what was written and not yet read, and waits until the
  * wire is at rest before it asks anything, so each answer is determined.  SEED and COUNT in the
@@ -28,7 +26,10 @@ static unsigned pick(unsigned below)
 	return (unsigned)(state >> 33) % below;
 }
 
-/* On loopback, what has left one end has arrived at the other. */
+/*
+ * What has left one end has arrived at the other, or is about to.  (Not wait_arrived(): a reader that
+ * leaves many small segments unread may have one turned away, to come again later.)
+ */
 static void rest(const struct end *e, const struct end *peer)
 {
 	int unsent;

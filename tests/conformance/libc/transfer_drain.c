@@ -2,22 +2,16 @@
 /* A read with room for more takes all that is there: a short read means drained. */
 #include "../trace.h"
 
-#include <linux/sockios.h>
-
 static char in[1 << 20];
 
 /* Sends `size` bytes in writes of `chunk` and waits until all of them have arrived. */
 static void arrive(const struct pair *p, size_t size, size_t chunk)
 {
 	static char out[100000];
-	int unsent;
 	fill(out, size, 0);
 	for (size_t sent = 0; sent < size; sent += chunk)
 		MUST(write_all(p->c, out + sent, size - sent < chunk ? size - sent : chunk));
-	/* On loopback, what was sent is there to be read. */
-	do
-		MUST(ioctl(p->c, SIOCOUTQNSD, &unsent));
-	while (unsent && poll(NULL, 0, 1) == 0);
+	wait_arrived(p->c, p->s);
 	memset(in, 0, size);
 }
 
