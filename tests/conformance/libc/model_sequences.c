@@ -27,7 +27,7 @@ static unsigned pick(unsigned below)
 }
 
 /*
- * What has left one end has arrived at the other, or is about to.  (Not wait_arrived(): a reader that
+ * What has left one end has arrived at the other, or is about to.  (Not wait_arrived(): who
  * leaves many small segments unread may have one turned away, to come again later.)
  */
 static void rest(const struct end *e, const struct end *peer)
