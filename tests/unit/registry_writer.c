@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
@@ -167,10 +168,25 @@ static int by_id(const void *a, const void *b)
 	return strcmp(x->slot.id, y->slot.id);
 }
 
+/* Returns in all processes at about the same time, a different one ahead each time, so that what
+ * they do next collides if it can. */
+static void meet(unsigned *arrived, unsigned expected, unsigned delay)
+{
+	__atomic_fetch_add(arrived, 1, __ATOMIC_ACQ_REL);
+	for (unsigned tries = 0; __atomic_load_n(arrived, __ATOMIC_ACQUIRE) < expected; tries++)
+		if (tries > 2000)
+			sched_yield();
+	for (volatile unsigned n = 0; n < delay; n++)
+		;
+}
+
 Test(registry_writer, processes_take_slots_at_the_same_time)
 {
-	enum { CHILDREN = 4, EACH = 3000 };
+	enum { CHILDREN = 2, EACH = 8000 };
 	pid_t children[CHILDREN];
+	unsigned *arrived = mmap(NULL, sizeof *arrived, PROT_READ | PROT_WRITE,
+	                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	cr_assert(arrived != MAP_FAILED);
 	start_registry(folder);
 	add_pending();
 	for (int c = 0; c < CHILDREN; c++) {
@@ -178,10 +194,11 @@ Test(registry_writer, processes_take_slots_at_the_same_time)
 		if (children[c])
 			continue;
 		registry_forked();
-		for (int n = 0; n < EACH; n++) {
+		for (unsigned n = 0; n < EACH; n++) {
+			meet(arrived, CHILDREN * (n + 1), c ? n % 101 : n % 103);
 			struct registry_slot *slot = add_pending();
 			registry_count(slot, 1, 0, 0, 0);
-			if (n % 2)
+			if (n % 8 == 7)
 				registry_close(slot);
 		}
 		_exit(0);
@@ -200,7 +217,7 @@ Test(registry_writer, processes_take_slots_at_the_same_time)
 		          slot->id);
 		cr_assert(slot->pid == (uint32_t)getpid() || slot->bytes_in == 1, "a shared slot");
 	}
-	cr_assert_eq(open, CHILDREN * EACH / 2 + 1, "none of the open ones was lost");
+	cr_assert_eq(open, CHILDREN * EACH / 8 * 7 + 1, "none of the open ones was lost");
 	cr_assert_eq(count_live(view), 1, "the dead hold nothing");
 	registry_view_free(view);
 }
