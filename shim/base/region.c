@@ -22,7 +22,8 @@ struct region {
 	uint32_t size, top, touched, last; /* offsets; last: the block below top, 0 if none */
 };
 
-enum { HEAD = sizeof(struct block), FIRST = 16, PAGE = 4096 };
+/* LOW leaves room for a region that does not begin on a page boundary. */
+enum { HEAD = sizeof(struct block), FIRST = 16, PAGE = 4096, LOW = 2 * PAGE - 592, SMALL = 320 };
 
 _Static_assert(sizeof(struct block) == 16 && sizeof(struct region) == 16, "alignment of results");
 
@@ -70,30 +71,47 @@ static void split(struct region *r, uint32_t offset, uint32_t need)
 		at(r, offset + need + rest)->before = rest;
 }
 
-void *region_alloc(struct region *r, size_t size)
+static struct block *append(struct region *r, uint32_t size, uint32_t used)
+{
+	struct block *b = at(r, r->top);
+	*b = (struct block){.size = size, .used = used};
+	if (r->last)
+		b->before = at(r, r->last)->size;
+	r->last = r->top;
+	r->top += size;
+	if (r->top > r->touched)
+		r->touched = r->top;
+	return b;
+}
+
+static void *allocate(struct region *r, size_t size, uint32_t lowest)
 {
 	if (size > r->size)
 		return NULL;
 	uint32_t need = HEAD + (((uint32_t)size + 15) & ~15u);
 	for (uint32_t o = FIRST; o < r->top; o += at(r, o)->size) {
 		struct block *b = at(r, o);
-		if (b->used || b->size < need)
+		if (o < lowest || b->used || b->size < need)
 			continue;
 		split(r, o, need);
 		b->used = 1;
 		return b + 1;
 	}
+	if (r->top + HEAD <= lowest)
+		append(r, lowest - r->top, 0);
 	if (need > r->size - r->top)
 		return NULL;
-	struct block *b = at(r, r->top);
-	*b = (struct block){.size = need, .used = 1};
-	if (r->last)
-		b->before = at(r, r->last)->size;
-	r->last = r->top;
-	r->top += need;
-	if (r->top > r->touched)
-		r->touched = r->top;
-	return b + 1;
+	return append(r, need, 1) + 1;
+}
+
+void *region_alloc(struct region *r, size_t size)
+{
+	return allocate(r, size, size <= SMALL ? FIRST : LOW);
+}
+
+void *region_alloc_lasting(struct region *r, size_t size)
+{
+	return allocate(r, size, FIRST);
 }
 
 /* A free block at the end is not a block: the top comes down over it. */

@@ -88,9 +88,17 @@ static bool is_on_bench(const void *p)
 	return true;
 }
 
-static void *in_region(struct region *region, size_t size)
+/* What a session keeps after its handshake: the WOLFSSL, its session, two cipher states. */
+static bool lasts(int type)
 {
-	struct origin *block = region_alloc(region, size + sizeof *block);
+	return type == DYNAMIC_TYPE_SSL || type == DYNAMIC_TYPE_SESSION ||
+	       type == DYNAMIC_TYPE_CIPHER;
+}
+
+static void *in_region(struct region *region, size_t size, int type)
+{
+	struct origin *block = lasts(type) ? region_alloc_lasting(region, size + sizeof *block)
+	                                   : region_alloc(region, size + sizeof *block);
 	if (!block)
 		return NULL;
 	block->region = region;
@@ -102,7 +110,7 @@ static void *in_heap(size_t size)
 	memory_lock();
 	if (!heap)
 		heap = reserve_heap();
-	void *p = heap ? in_region(heap, size) : NULL;
+	void *p = heap ? in_region(heap, size, DYNAMIC_TYPE_SSL) : NULL;
 	memory_unlock();
 	return p;
 }
@@ -124,7 +132,7 @@ void *XMALLOC(size_t size, void *hint, int type)
 	if (!current || kept_by_context(type))
 		return in_heap(size);
 	void *p = bench ? on_bench(size, type) : NULL;
-	return p ? p : in_region(current, size);
+	return p ? p : in_region(current, size, type);
 }
 
 void XFREE(void *p, void *hint, int type)

@@ -31,7 +31,7 @@ struct end {
 	enum tls_result result;
 	enum registry_reason reason;
 	size_t in_at, in_end, out_end;
-	uint8_t in[1 << 17], out[1 << 17], bench[40 * 1024];
+	uint8_t in[1 << 17], out[1 << 17];
 };
 
 #define UNUSED __attribute__((unused))
@@ -64,8 +64,6 @@ UNUSED static void end_tls_io(struct end *e, struct tls_io *io)
 	*io = (struct tls_io){
 		.out = e->out + e->out_end,
 		.out_size = sizeof e->out - e->out_end,
-		.bench = e->bench,
-		.bench_size = sizeof e->bench,
 		.region = e->region,
 	};
 }
