@@ -36,7 +36,8 @@ ifdef SANITIZE
 FLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSLEEVE_SANITIZE='"$(SANITIZE)"'
 LINK += -fsanitize=$(SANITIZE)
 else
-SHARED := -static-libgcc -Wl,-z,defs -Wl,-z,text
+# initfirst: constructors of other libraries may connect, and ours must have run by then.
+SHARED := -static-libgcc -Wl,-z,defs -Wl,-z,text -Wl,-z,initfirst
 endif
 
 # shim/entry and shim/life are the doors: they define libc's names, so only the preloaded library

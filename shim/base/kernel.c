@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -90,6 +91,32 @@ int kernel_wait(const uint32_t *word, uint32_t value, int64_t nanoseconds)
 void kernel_wake(const uint32_t *word)
 {
 	call(SYS_futex, (long)word, FUTEX_WAKE, INT32_MAX, 0, 0, 0);
+}
+
+uint64_t kernel_signal_mask(uint64_t mask)
+{
+	uint64_t before = 0;
+	call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&before, sizeof mask, 0, 0);
+	return before;
+}
+
+/*
+ * poll(2) is never restarted, and which handler ran cannot be known afterwards: so only a program
+ * all of whose handlers ask for it is taken at its word.
+ */
+bool kernel_restarts(void)
+{
+	bool any = false;
+	for (int number = 1; number < NSIG; number++) {
+		struct sigaction action;
+		if (sigaction(number, NULL, &action) < 0 || action.sa_handler == SIG_DFL ||
+		    action.sa_handler == SIG_IGN)
+			continue;
+		if (!(action.sa_flags & SA_RESTART))
+			return false;
+		any = true;
+	}
+	return any;
 }
 
 int64_t kernel_now(void)

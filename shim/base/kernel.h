@@ -30,6 +30,10 @@ bool kernel_connected(int fd); /* has a peer: TCP's handshake is through */
 /* futex(2), shared between processes: 0, or an errno; EAGAIN and ETIMEDOUT count as 0. */
 int kernel_wait(const uint32_t *word, uint32_t value, int64_t nanoseconds);
 void kernel_wake(const uint32_t *word);
+/* Sets this thread's signal mask; returns the one before. */
+uint64_t kernel_signal_mask(uint64_t mask);
+/* Would the kernel restart an interrupted call, whichever signal it was?  signal(7), SA_RESTART. */
+bool kernel_restarts(void);
 int64_t kernel_now(void);      /* CLOCK_MONOTONIC, nanoseconds */
 
 #endif

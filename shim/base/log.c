@@ -2,12 +2,14 @@
 /* What Sleeve says to people: little, in one line, rate-limited. */
 #include "shim/base/log.h"
 
+#include "shim/base/guard.h"
 #include "shim/base/kernel.h"
 #include "shim/base/real.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -79,10 +81,12 @@ static bool let_through(unsigned *swallowed)
 	return true;
 }
 
+/* Nobody may be made to wait for the reader of a full pipe. */
 static void to_stderr(const char *line, size_t size)
 {
 	struct stat status;
-	if (fstat(STDERR_FILENO, &status) == 0 && !S_ISSOCK(status.st_mode))
+	if (fstat(STDERR_FILENO, &status) == 0 && !S_ISSOCK(status.st_mode) &&
+	    (kernel_poll(STDERR_FILENO, POLLOUT) & POLLOUT))
 		(void)!real.write(STDERR_FILENO, line, size);
 }
 
@@ -96,52 +100,64 @@ static void to_file(const char *line, size_t size)
 }
 
 /* syslog(3) would share the host's ident and descriptor; the protocol is one datagram (RFC 3164). */
-static void to_syslog(enum log_level level, const char *text)
+static void to_syslog(const char *line, size_t size)
 {
-	static const int severities[] = {3, 4, 6, 7};
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
 	int fd = real.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	char line[1200];
-	int size = snprintf(line, sizeof line, "<%d>sleeve[%d]: %s", 3 * 8 + severities[level],
-	                    (int)getpid(), text);
-	(void)!real.sendto(fd, line, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL,
+	(void)!real.sendto(fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL,
 	                   (struct sockaddr *)&address, sizeof address);
 	real.close(fd);
 }
 
-void log_say(enum log_level level, const char *format, ...)
+/* "TIME sleeve[PID] PROGRAM LEVEL: ", or the priority that syslog wants (daemon, severity). */
+static size_t prefix(char *line, size_t size, enum log_level level)
 {
-	unsigned swallowed = 0;
-	if (!log_wants(level) || (level <= LOG_LEVEL_WARN && !let_through(&swallowed)))
-		return;
-	int saved = errno;
-	char text[1024], line[1280], when[32];
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	static const int severities[] = {3, 4, 6, 7};
+	if (sink == SINK_SYSLOG)
+		return (size_t)snprintf(line, size, "<%d>sleeve[%d]: ", 3 * 8 + severities[level],
+		                        (int)getpid());
 	struct timespec now;
 	struct tm utc;
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
-	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &utc);
-	int size = snprintf(line, sizeof line, "%s.%03ldZ sleeve[%d] %s %s: %s", when,
-	                    now.tv_nsec / 1000000, (int)getpid(), program_name, words[level], text);
-	if (size > (int)sizeof line - 40)
-		size = (int)sizeof line - 40;
+	size_t used = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
+	used += (size_t)snprintf(line + used, size - used, ".%03ldZ sleeve[%d] %.200s %s: ",
+	                         now.tv_nsec / 1000000, (int)getpid(), program_name, words[level]);
+	return used;
+}
+
+/* One buffer, for this may run on a small stack. */
+void log_say(enum log_level level, const char *format, ...)
+{
+	enum { SIZE = 1024, REST = 40 };
+	unsigned swallowed = 0;
+	if (!log_wants(level) || (level <= LOG_LEVEL_WARN && !let_through(&swallowed)))
+		return;
+	int saved = errno;
+	guard_enter();
+	char line[SIZE];
+	size_t used = prefix(line, SIZE - REST, level), start = used;
+	va_list arguments;
+	va_start(arguments, format);
+	int wanted = vsnprintf(line + used, SIZE - REST - used, format, arguments);
+	va_end(arguments);
+	used += wanted < 0 ? 0 : (size_t)wanted;
+	if (used > SIZE - REST - 1)
+		used = SIZE - REST - 1;
+	for (char *c = line + start; c < line + used; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
 	if (swallowed)
-		size += snprintf(line + size, 38, " (%u lines left out)", swallowed);
-	line[size++] = '\n';
+		used += (size_t)snprintf(line + used, REST - 1, " (%u lines left out)", swallowed);
+	line[used++] = '\n';
 	if (sink == SINK_FILE)
-		to_file(line, (size_t)size);
+		to_file(line, used);
 	else if (sink == SINK_SYSLOG)
-		to_syslog(level, text);
+		to_syslog(line, used - 1);
 	else
-		to_stderr(line, (size_t)size);
+		to_stderr(line, used);
+	guard_leave();
 	errno = saved;
 }

@@ -2,6 +2,8 @@
 /* Which names the program resolved, and to which addresses. */
 #include "shim/base/names.h"
 
+#include "shim/base/guard.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -27,12 +29,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void names_lock(void)
 {
+	guard_enter();
 	pthread_mutex_lock(&lock);
 }
 
 void names_unlock(void)
 {
 	pthread_mutex_unlock(&lock);
+	guard_leave();
 }
 
 static bool canonical(const struct sockaddr *sa, socklen_t length, uint8_t address[16])

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 /* fs.nr_open's default; a matching connection on a higher number is refused. */
-enum { ROWS = 1 << 20 };
+enum { ROWS = 1 << 20, FEW = 1024 };
 
 uint64_t *table_rows;
 unsigned table_size;
@@ -21,8 +21,14 @@ bool table_init(void)
 	size_t size = ROWS * sizeof *table_rows;
 	uint8_t *rows = mmap(NULL, size + ARENA_SLOTS * sizeof *names, PROT_READ | PROT_WRITE,
 	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (rows == MAP_FAILED)
+	if (rows == (uint8_t *)MAP_FAILED) {
+		static uint64_t few[FEW];
+		static uint32_t few_names[ARENA_SLOTS];
+		table_rows = few;
+		names = few_names;
+		__atomic_store_n(&table_size, FEW, __ATOMIC_RELEASE);
 		return false;
+	}
 	table_rows = (uint64_t *)rows;
 	names = (uint32_t *)(rows + size);
 	__atomic_store_n(&table_size, ROWS, __ATOMIC_RELEASE);

@@ -23,7 +23,8 @@
 extern uint64_t *table_rows;
 extern unsigned table_size;
 
-/* Reserves the rows (address space only; pages come with use).  False when it cannot. */
+/* Reserves the rows (address space only; pages come with use).  False when it cannot: then there
+ * are 1024, and a connection with a higher number that needs TLS is refused. */
 bool table_init(void);
 
 static inline uint64_t table_get(int fd)

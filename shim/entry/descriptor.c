@@ -64,22 +64,22 @@ DOOR void closefrom(int first)
  * stdio inside libc does not come through our doors, so a session on 0, 1 or 2 could be written
  * to in clear: it needs a carrier.
  */
-static bool is_stdio_copy(int fd, int to)
+static bool is_stdio_copy(uint64_t entry, int to)
 {
-	if (to < 0 || to > STDERR_FILENO || fd == to || !table_session(fd))
+	if (to < 0 || to > STDERR_FILENO || !entry)
 		return false;
-	refuse_carrier(table_session(fd), "a copy onto a standard stream");
+	refuse_carrier(entry, "a copy onto a standard stream");
 	return true;
 }
 
-/* A copy whose number the kernel chose. */
-static int keep_copy(int fd, int to)
+/* A copy whose number the kernel chose; the entry is looked up before it is made. */
+static int keep_copy(uint64_t entry, int to)
 {
-	if (is_stdio_copy(fd, to)) {
+	if (is_stdio_copy(entry, to)) {
 		real.close(to);
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
 	}
-	descriptor_copied(fd, to);
+	descriptor_copied(entry, to);
 	return to;
 }
 
@@ -87,7 +87,8 @@ DOOR int dup(int fd)
 {
 	if (table_get(fd) == TABLE_OWN)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
-	return keep_copy(fd, real.dup(fd));
+	uint64_t entry = table_session(fd);
+	return keep_copy(entry, real.dup(fd));
 }
 
 static int duplicate(int fd, int to, int flags, bool three)
@@ -97,9 +98,10 @@ static int duplicate(int fd, int to, int flags, bool three)
 	/* Only a call that will succeed ends what `to` is now. */
 	if (fd != to && table_get(to) && !(flags & ~O_CLOEXEC) && real.fcntl(fd, F_GETFD) >= 0)
 		descriptor_ending(to);
+	uint64_t entry = table_session(fd);
 	int result = three ? real.dup3(fd, to, flags) : real.dup2(fd, to);
 	if (fd != to && result >= 0)
-		descriptor_copied(fd, result);
+		descriptor_copied(entry, result);
 	else if (result < 0 && to >= 0 && table_get(to) == TABLE_CLOSING)
 		table_change(to, TABLE_CLOSING, TABLE_REFUSED);
 	return result;
@@ -107,14 +109,14 @@ static int duplicate(int fd, int to, int flags, bool three)
 
 DOOR int dup2(int fd, int to)
 {
-	if (is_stdio_copy(fd, to))
+	if (fd != to && is_stdio_copy(table_session(fd), to))
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
 	return duplicate(fd, to, 0, false);
 }
 
 DOOR int dup3(int fd, int to, int flags)
 {
-	if (is_stdio_copy(fd, to))
+	if (fd != to && is_stdio_copy(table_session(fd), to))
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
 	return duplicate(fd, to, flags, true);
 }
@@ -124,9 +126,10 @@ static int control(int fd, int command, long argument)
 {
 	if (table_get(fd) == TABLE_OWN)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
+	uint64_t entry = table_session(fd);
 	int result = real.fcntl(fd, command, argument);
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-		return keep_copy(fd, result);
+		return keep_copy(entry, result);
 	return result;
 }
 

@@ -2,6 +2,7 @@
 /* A TCP connection comes to be: what the policy says of it, and what follows. */
 #include "shim/life/birth.h"
 
+#include "shim/base/guard.h"
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
 #include "shim/base/names.h"
@@ -52,8 +53,10 @@ static struct registry_slot *note(const struct birth *b, int fd, enum registry_v
 		.mode = policy_mode_name(b->verdict.mode),
 		.fd = fd,
 	};
+	guard_enter();
 	struct registry_slot *slot = registry_add(&birth);
 	descriptor_guard_own(own, process_lowest_own());
+	guard_leave();
 	return slot;
 }
 

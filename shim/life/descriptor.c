@@ -14,34 +14,40 @@
 #include <errno.h>
 #include <sched.h>
 
-/*
- * Forgets what fd names.  Until the number is really closed it is marked, so that another thread
- * that still uses it cannot reach the bare socket.
- */
-static void forget(int fd, uint64_t entry, uint64_t mark)
+enum { NO_DESCRIPTOR = -1 };
+
+/* A number no longer names this. */
+static void ended(uint64_t entry, int fd)
 {
-	if (!table_change(fd, entry, mark))
-		return;
 	if (!(entry & 1))
 		registry_close((struct registry_slot *)(uintptr_t)entry);
 	else if (table_slot(entry) < ARENA_SLOTS && !table_names(table_slot(entry)))
 		session_drop(entry, fd);
 }
 
+/*
+ * Forgets what fd names.  Until the number is really closed it is marked, so that another thread
+ * that still uses it cannot reach the bare socket.
+ */
+static void forget(int fd, uint64_t entry, uint64_t mark)
+{
+	if (table_change(fd, entry, mark))
+		ended(entry, fd);
+}
+
 void descriptor_created(int fd)
 {
 	uint64_t entry = fd >= 0 ? table_get(fd) : 0;
-	if (entry && !process_is_guest())
-		forget(fd, entry, 0);
+	if (entry && !process_is_guest() && table_change(fd, entry, 0))
+		ended(entry, NO_DESCRIPTOR); /* fd is another socket by now: no goodbye into it */
 }
 
-void descriptor_copied(int fd, int to)
+void descriptor_copied(uint64_t entry, int to)
 {
 	if (to < 0)
 		return;
 	descriptor_created(to);
-	uint64_t entry = table_session(fd);
-	if (entry && fd != to && (unsigned)to < table_size && !process_is_guest())
+	if (entry && (unsigned)to < table_size && !process_is_guest())
 		table_swap(to, entry);
 }
 

@@ -14,8 +14,8 @@
 /* The kernel has just handed out fd: what the table still says of it is stale. */
 void descriptor_created(int fd);
 
-/* to is another name of what fd names. */
-void descriptor_copied(int fd, int to);
+/* to is another name of what had this entry before the copy was made. */
+void descriptor_copied(uint64_t entry, int to);
 
 /* fd is about to be closed or overwritten.  False: it is one of our own, or out of service, and
  * the program has to be told EBADF. */

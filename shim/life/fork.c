@@ -5,11 +5,13 @@
 #include "shim/life/door.h"
 
 #include "shim/base/arena.h"
+#include "shim/base/guard.h"
 #include "shim/base/names.h"
 #include "shim/base/process.h"
 #include "shim/base/table.h"
 #include "shim/registry/writer.h"
 #include "shim/session/pending.h"
+#include "shim/session/registration.h"
 #include "shim/session/rulebook.h"
 #include "shim/session/session.h"
 #include "shim/tls/gate.h"
@@ -71,17 +73,20 @@ static void claim(int fd, uint64_t entry)
 static void before(void)
 {
 	static unsigned count;
+	guard_enter();
 	pthread_mutex_lock(&forking);
 	unborn = -(pid_t)((unsigned)process_id << 9 | ++count % 512);
 	each_session(hold);
 	rulebook_lock();
 	pending_lock();
 	names_lock();
+	registration_lock();
 	gate_close();
 }
 
 static void release(void)
 {
+	registration_unlock();
 	names_unlock();
 	pending_unlock();
 	rulebook_unlock();
@@ -93,6 +98,7 @@ static void in_parent(void)
 	release();
 	each_session(forget);
 	pthread_mutex_unlock(&forking);
+	guard_leave();
 }
 
 static void in_child(void)
@@ -104,6 +110,7 @@ static void in_child(void)
 	each_session(forget);
 	registry_forked();
 	pthread_mutex_unlock(&forking);
+	guard_leave();
 }
 
 static void unhold(int fd, uint64_t entry)
@@ -130,10 +137,12 @@ DOOR pid_t fork(void)
 	if (pid == 0 || !table_end())
 		return pid;
 	int saved = errno;
+	guard_enter();
 	pthread_mutex_lock(&forking);
 	child = pid;
 	each_session(pid < 0 ? unhold : claim_for_child);
 	pthread_mutex_unlock(&forking);
+	guard_leave();
 	errno = saved;
 	return pid;
 }

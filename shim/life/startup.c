@@ -114,8 +114,9 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		.lowest_fd = process_lowest_own(),
 	});
 	if (!table_init())
-		log_say(LOG_LEVEL_ERROR, "no address space for the table of descriptors (8 MiB)");
-	else if (rulebook_concerns())
+		log_say(LOG_LEVEL_ERROR, "no address space for the table of descriptors (8 MiB); "
+		        "connections on numbers from 1024 on cannot be made TLS and are refused");
+	if (rulebook_concerns())
 		inherit_start();
 	fork_start();
 	errno = saved;

@@ -70,18 +70,18 @@ struct registry_tls {
 };
 void registry_tls(struct registry_slot *slot, const struct registry_tls *facts);
 
-/* Hot path: plain relaxed atomic adds, no sequence. */
+/* Hot path, no sequence.  Under the session's lock: one writer at a time, so no atomic add. */
 static inline void registry_count(struct registry_slot *slot, uint64_t in, uint64_t out,
                                   uint64_t wire_in, uint64_t wire_out)
 {
 	if (in)
-		__atomic_fetch_add(&slot->bytes_in, in, __ATOMIC_RELAXED);
+		__atomic_store_n(&slot->bytes_in, slot->bytes_in + in, __ATOMIC_RELAXED);
 	if (out)
-		__atomic_fetch_add(&slot->bytes_out, out, __ATOMIC_RELAXED);
+		__atomic_store_n(&slot->bytes_out, slot->bytes_out + out, __ATOMIC_RELAXED);
 	if (wire_in)
-		__atomic_fetch_add(&slot->wire_in, wire_in, __ATOMIC_RELAXED);
+		__atomic_store_n(&slot->wire_in, slot->wire_in + wire_in, __ATOMIC_RELAXED);
 	if (wire_out)
-		__atomic_fetch_add(&slot->wire_out, wire_out, __ATOMIC_RELAXED);
+		__atomic_store_n(&slot->wire_out, slot->wire_out + wire_out, __ATOMIC_RELAXED);
 }
 
 /* Another process holds it too, or instead (after fork). */

@@ -17,7 +17,7 @@
 
 /* ---- poll, with handshakes going on behind it ------------------------------------------------------ */
 
-enum { HIDDEN = 64 };
+enum { HIDDEN = 64, FEW = 16 };
 
 static void advance(int fd, uint64_t entry)
 {
@@ -123,16 +123,19 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 int block_poll(struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_t *mask,
                bool only_hidden)
 {
+	/* Waiting is where a thread is cancelled: few descriptors need no buffer that it would lose. */
+	uint64_t few[(sizeof(struct hidden) + (FEW + HIDDEN) * sizeof *fds) / 8];
 	size_t size = sizeof(struct hidden) + (count + HIDDEN) * sizeof *fds;
-	uint8_t *scratch = size > SCRATCH_SIZE ? NULL : scratch_take();
-	if (!scratch) { /* more than fits here: as it is, without what goes on behind */
+	uint8_t *scratch = size > SCRATCH_SIZE || count <= FEW ? NULL : scratch_take();
+	struct hidden *set = count <= FEW ? (struct hidden *)few : (struct hidden *)scratch;
+	if (!set) { /* more than fits here: as it is, without what goes on behind */
 		struct timespec left;
 		return real.ppoll(fds, count, until(deadline, &left), mask);
 	}
 	int result;
 	int saved = errno;
 	do {
-		result = poll_once((struct hidden *)scratch, fds, count, deadline, mask, only_hidden);
+		result = poll_once(set, fds, count, deadline, mask, only_hidden);
 	} while (result == 0 && kernel_now() < deadline);
 	if (result == 0)
 		for (nfds_t i = 0; i < count; i++)
@@ -207,23 +210,37 @@ static ssize_t wait_handshake(int fd, uint64_t entry, int64_t deadline)
 		}
 		int error = 0;
 		if (mine) {
-			uint8_t *scratch = scratch_take();
+			uint64_t few[(sizeof(struct hidden) + (1 + HIDDEN) * sizeof(struct pollfd)) / 8];
 			struct pollfd p = {.fd = fd, .events = POLLIN};
-			if (!scratch ||
-			    poll_once((struct hidden *)scratch, &p, 1, until, NULL, false) < 0)
-				error = scratch ? errno : ENOMEM;
-			scratch_give(scratch);
+			if (poll_once((struct hidden *)few, &p, 1, until, NULL, false) < 0)
+				error = errno;
 			end_turn(entry);
 		} else {
 			error = kernel_wait(&session_at(entry)->turn, turn, until - now);
 		}
-		if (error) {
+		if (error && !(error == EINTR && deadline == INT64_MAX && kernel_restarts())) {
 			result = error == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - error;
 			break;
 		}
 	}
 	errno = saved;
 	return result;
+}
+
+/* socket(7): with a timeout set, an interrupted call is never restarted. */
+static ssize_t wait_for(int fd, short events, int64_t deadline)
+{
+	int saved = errno;
+	struct pollfd p = {.fd = fd, .events = events};
+	int ready, error;
+	do {
+		ready = block_poll(&p, 1, deadline, NULL, false);
+		error = errno;
+	} while (ready < 0 && error == EINTR && deadline == INT64_MAX && kernel_restarts());
+	errno = saved;
+	if (ready < 0)
+		return error == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - error;
+	return ready ? 1 : OUTCOME_AGAIN;
 }
 
 /*
@@ -245,13 +262,8 @@ static ssize_t wait_to_read(int fd, uint64_t entry)
 			return OUTCOME_INTERRUPTED;
 		return seen < 0 && error == EAGAIN ? OUTCOME_AGAIN : 1;
 	}
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int ready = block_poll(&p, 1, timeout_of(fd, SO_RCVTIMEO), NULL, false);
-	int error = errno;
 	errno = saved;
-	if (ready < 0)
-		return error == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - error;
-	return ready ? 1 : OUTCOME_AGAIN;
+	return wait_for(fd, POLLIN, timeout_of(fd, SO_RCVTIMEO));
 }
 
 static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)
@@ -263,14 +275,7 @@ static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)
 		session_leave(s);
 	if (s && !to_self)
 		return wait_handshake(fd, entry, deadline);
-	int saved = errno;
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	int ready = block_poll(&p, 1, deadline, NULL, false);
-	int error = errno;
-	errno = saved;
-	if (ready < 0)
-		return error == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - error;
-	return ready ? 1 : OUTCOME_AGAIN;
+	return wait_for(fd, POLLOUT, deadline);
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------- */

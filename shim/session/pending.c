@@ -2,6 +2,7 @@
 /* The handshakes under way in this process. */
 #include "shim/session/pending.h"
 
+#include "shim/base/guard.h"
 #include "shim/base/kernel.h"
 #include "shim/base/table.h"
 #include "shim/session/session.h"
@@ -25,12 +26,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void pending_lock(void)
 {
+	guard_enter();
 	pthread_mutex_lock(&lock);
 }
 
 void pending_unlock(void)
 {
 	pthread_mutex_unlock(&lock);
+	guard_leave();
 }
 
 void pending_add(int fd, uint64_t entry)

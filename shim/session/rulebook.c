@@ -3,6 +3,7 @@
 #include "shim/session/rulebook.h"
 
 #include "shim/base/arena.h"
+#include "shim/base/guard.h"
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
 #include "shim/base/table.h"
@@ -19,12 +20,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void rulebook_lock(void)
 {
+	guard_enter();
 	pthread_mutex_lock(&lock);
 }
 
 void rulebook_unlock(void)
 {
 	pthread_mutex_unlock(&lock);
+	guard_leave();
 }
 
 /* The host's heap is not ours to use in the middle of its calls; a rulebook is a page or two. */

@@ -3,6 +3,7 @@
 #include "shim/session/session.h"
 
 #include "shim/base/arena.h"
+#include "shim/base/guard.h"
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
 #include "shim/base/process.h"
@@ -243,8 +244,11 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 		.mode = policy_mode_name(rule->mode),
 		.fd = fd,
 	};
+	guard_enter();
+	struct registry_slot *registry = registry_add(&birth);
+	guard_leave();
 	if (!s) {
-		registry_close(registry_add(&birth));
+		registry_close(registry);
 		return false;
 	}
 	uint32_t stamp = s->stamp;
@@ -261,7 +265,7 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	s->connecting = rule->side == POLICY_CONNECT;
 	s->to_self = s->connecting && listens(flow->port);
 	set_peer(s, verdict, flow);
-	s->registry = registry_add(&birth);
+	s->registry = registry;
 	registry_state(s->registry, names[SESSION_FRESH]);
 	uint64_t entry = table_entry(slot, stamp);
 	table_swap(fd, entry);

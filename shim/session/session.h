@@ -49,7 +49,7 @@ enum session_event {
 	SESSION_EVENT_COUNT
 };
 
-enum { SESSION_HOLDERS = 8, SESSION_EARLY = 64 * 1024, SESSION_TOKEN = 4096 };
+enum { SESSION_HOLDERS = 32, SESSION_EARLY = 64 * 1024, SESSION_TOKEN = 4096 };
 
 struct session {
 	pthread_mutex_t lock;

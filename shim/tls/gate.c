@@ -2,6 +2,8 @@
 /* Keeping wolfSSL's own locks out of a forked child. */
 #include "shim/tls/gate.h"
 
+#include "shim/base/guard.h"
+
 #include <pthread.h>
 
 /* Writers first: a server that shakes hands all the time must still be able to fork. */
@@ -10,12 +12,14 @@ static pthread_rwlock_t gate = FRESH;
 
 void gate_enter(void)
 {
+	guard_enter();
 	pthread_rwlock_rdlock(&gate);
 }
 
 void gate_leave(void)
 {
 	pthread_rwlock_unlock(&gate);
+	guard_leave();
 }
 
 void gate_close(void)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Blocking descriptors in epoll sets. */
+#include "shim/session/registration.h"
+
+#include "shim/base/guard.h"
+#include "shim/base/kernel.h"
+#include "shim/base/real.h"
+#include "shim/base/table.h"
+#include "shim/session/block.h"
+
+#include <poll.h>
+#include <pthread.h>
+
+enum { MOST = 256, READABLE = EPOLLIN | EPOLLRDNORM };
+
+static struct registration {
+	int ep, fd;
+	uint64_t entry;
+	struct epoll_event event;
+} list[MOST];
+unsigned registration_count;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void registration_lock(void)
+{
+	guard_enter();
+	pthread_mutex_lock(&lock);
+}
+
+void registration_unlock(void)
+{
+	pthread_mutex_unlock(&lock);
+	guard_leave();
+}
+
+void registration_note(int ep, int op, int fd, uint64_t entry, const struct epoll_event *event)
+{
+	bool blocking = op != EPOLL_CTL_DEL && !kernel_nonblocking(fd);
+	if (!blocking && !registration_any())
+		return;
+	registration_lock();
+	unsigned kept = 0;
+	for (unsigned i = 0; i < registration_count; i++)
+		if ((list[i].ep != ep || list[i].fd != fd) &&
+		    table_get(list[i].fd) == list[i].entry)
+			list[kept++] = list[i];
+	if (blocking && kept < MOST)
+		list[kept++] = (struct registration){ep, fd, entry, *event};
+	__atomic_store_n(&registration_count, kept, __ATOMIC_RELAXED);
+	registration_unlock();
+}
+
+/*
+ * Other descriptors may be registered with the same data; so the event is the session's only if
+ * its socket is readable now and, half a record having been taken out, is not any more.
+ */
+static bool is_false_alarm(int ep, struct epoll_event *event)
+{
+	for (unsigned i = 0; i < registration_count; i++) {
+		struct registration *r = &list[i];
+		if (r->ep != ep || r->event.data.u64 != event->data.u64 ||
+		    table_get(r->fd) != r->entry || !(kernel_poll(r->fd, POLLIN) & POLLIN) ||
+		    kernel_nonblocking(r->fd) ||
+		    (block_refine(r->fd, r->entry, POLLIN, POLLIN) & POLLIN))
+			continue;
+		event->events &= ~(uint32_t)READABLE;
+		if (!event->events && (r->event.events & EPOLLONESHOT))
+			real.epoll_ctl(ep, EPOLL_CTL_MOD, r->fd, &r->event);
+		return event->events == 0;
+	}
+	return false;
+}
+
+int registration_filter(int ep, struct epoll_event *events, int found)
+{
+	if (found <= 0 || !registration_any())
+		return found;
+	int kept = 0;
+	registration_lock();
+	for (int i = 0; i < found; i++)
+		if (!(events[i].events & READABLE) || !is_false_alarm(ep, &events[i]))
+			events[kept++] = events[i];
+	registration_unlock();
+	return kept;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Blocking descriptors in epoll sets. */
+#ifndef SLEEVE_SESSION_REGISTRATION_H
+#define SLEEVE_SESSION_REGISTRATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+/*
+ * A blocking descriptor in a set is rare, but its reader would hang on half a record.  Such
+ * registrations are remembered, for an event carries the program's data and not the number, and
+ * their events looked at again.  Nobody with O_NONBLOCK pays for it.  Up to 256 a process; a
+ * fork copies them.  Any thread, with no session's lock held.
+ */
+void registration_note(int ep, int op, int fd, uint64_t entry, const struct epoll_event *event);
+
+extern unsigned registration_count; /* a hint */
+
+static inline bool registration_any(void)
+{
+	return __builtin_expect(__atomic_load_n(&registration_count, __ATOMIC_RELAXED), 0) != 0;
+}
+
+/* Takes out of `found` events those that a read would wait after; returns how many are left. */
+int registration_filter(int ep, struct epoll_event *events, int found);
+
+/* Around fork. */
+void registration_lock(void);
+void registration_unlock(void);
+
+#endif
