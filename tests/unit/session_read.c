@@ -152,7 +152,7 @@ Test(session_read, what_carries_no_data_is_no_data)
 	link_free(l);
 }
 
-/* ---- anything in any order ---------------------------------------------------------------------- */
+/* ---- anything in any order ----------------------------------------------------------------- */
 
 struct model {
 	struct link_pair *link;
@@ -259,7 +259,7 @@ Test(session_read, any_cuts_any_sizes_any_order)
 	}
 }
 
-/* ---- ends ------------------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------------------------- */
 
 Test(session_read, a_goodbye_is_readable_for_ever)
 {
