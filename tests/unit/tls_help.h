@@ -31,7 +31,7 @@ struct end {
 	enum tls_result result;
 	enum registry_reason reason;
 	size_t in_at, in_end, out_end;
-	uint8_t in[1 << 17], out[1 << 17];
+	uint8_t in[1 << 17], out[1 << 17], bench[40 * 1024];
 };
 
 #define UNUSED __attribute__((unused))
@@ -64,6 +64,8 @@ UNUSED static void end_tls_io(struct end *e, struct tls_io *io)
 	*io = (struct tls_io){
 		.out = e->out + e->out_end,
 		.out_size = sizeof e->out - e->out_end,
+		.bench = e->bench,
+		.bench_size = sizeof e->bench,
 		.region = e->region,
 	};
 }
@@ -93,7 +95,8 @@ UNUSED static void end_start(struct end *e)
 }
 
 /* A peer that is wolfSSL with none of our settings: no verification, the method given. */
-UNUSED static struct end *end_foreign(enum policy_side side, const char *name, WOLFSSL_METHOD *method)
+UNUSED static struct end *end_foreign(enum policy_side side, const char *name,
+                                      WOLFSSL_METHOD *method)
 {
 	struct end *e = end_new(side, name ? name : "server");
 	context_start();
@@ -203,7 +206,9 @@ UNUSED static void end_goodbye(struct end *e)
 /* Length of the record that begins there; 0: not all of it is there. */
 UNUSED static size_t record_at(const uint8_t *bytes, size_t size)
 {
-	size_t length = size < TLS_HEADER ? size + 1 : TLS_HEADER + (size_t)(bytes[3] << 8 | bytes[4]);
+	if (size < TLS_HEADER)
+		return 0;
+	size_t length = TLS_HEADER + (size_t)(bytes[3] << 8 | bytes[4]);
 	return length <= size ? length : 0;
 }
 

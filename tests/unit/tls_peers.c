@@ -36,7 +36,7 @@ static void refused(struct end *e, enum registry_reason reason)
 	}
 	if (!other->foreign)
 		cr_expect(other->reason == REGISTRY_PEER_ALERT ||
-		          other->reason == REGISTRY_NO_COMMON_PARAMETERS, "told: %d", other->reason);
+		          other->reason == REGISTRY_NO_COMMON_PARAMETERS, "%d", other->reason);
 }
 
 Test(tls_peers, both_know_each_other)
@@ -66,8 +66,8 @@ Test(tls_peers, another_ca_is_refused_by_the_server)
 
 Test(tls_peers, another_name_is_refused)
 {
-	static const char *const wrong[] = {"other.test", "test", "a.server.test", "server.test.evil",
-	                                    "server", "127.0.0.2"};
+	static const char *const wrong[] = {
+		"other.test", "test", "a.server.test", "server.test.evil", "server", "127.0.0.2"};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		make("client", "server");
 		client->peer.expected = wrong[i];
@@ -229,7 +229,7 @@ Test(tls_peers, danger_is_as_wide_as_it_says)
 	cr_expect_not(shake(), "skipping the verification is not doing without a certificate");
 }
 
-/* ---- what is agreed ---------------------------------------------------------------------------- */
+/* ---- what is agreed ------------------------------------------------------------------------ */
 
 Test(tls_peers, profiles_agree_on)
 {
@@ -254,8 +254,8 @@ Test(tls_peers, profiles_agree_on)
 		struct end *ends[] = {client, server};
 		for (int k = 0; k < 2; k++) {
 			struct tls_facts facts = tls_describe(ends[k]->tls);
-			cr_expect_str_eq(facts.version, "TLSv1.3", "case %zu: %s", i, facts.version);
-			cr_expect_str_eq(facts.cipher, "TLS_AES_128_GCM_SHA256", "case %zu: %s", i,
+			cr_expect_str_eq(facts.version, "TLSv1.3", "%zu: %s", i, facts.version);
+			cr_expect_str_eq(facts.cipher, "TLS_AES_128_GCM_SHA256", "%zu: %s", i,
 			                 facts.cipher);
 			cr_expect_str_eq(facts.group, cases[i].group, "case %zu: %s", i,
 			                 facts.group);
@@ -276,7 +276,7 @@ static void overhead_is(size_t expected)
 			size_t got;
 			ends[k]->out_end = 0;
 			end_seal(ends[k], bytes, sizes[i]);
-			cr_expect_eq(ends[k]->out_end, sizes[i] + expected, "%s: %zu bytes take %zu",
+			cr_expect_eq(ends[k]->out_end, sizes[i] + expected, "%s: %zu take %zu",
 			             ends[k]->rule.name, sizes[i], ends[k]->out_end);
 			end_carry(ends[k], ends[!k]);
 			cr_assert_eq(end_open(ends[!k], plain, &got), TLS_DONE);
