@@ -91,7 +91,11 @@ static void *allocate(struct region *r, size_t size, uint32_t lowest)
 	uint32_t need = HEAD + (((uint32_t)size + 15) & ~15u);
 	for (uint32_t o = FIRST; o < r->top; o += at(r, o)->size) {
 		struct block *b = at(r, o);
-		if (o < lowest || b->used || b->size < need)
+		if (b->used)
+			continue;
+		if (o < lowest && o + b->size > lowest)
+			split(r, o, lowest - o); /* its upper part is looked at next */
+		if (o < lowest || b->size < need)
 			continue;
 		split(r, o, need);
 		b->used = 1;

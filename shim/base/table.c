@@ -35,10 +35,12 @@ bool table_init(void)
 	return true;
 }
 
-static void count(uint64_t entry, int change)
+/* How many are left; of what has no names, one. */
+static uint32_t count(uint64_t entry, int change)
 {
-	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS)
-		__atomic_fetch_add(&names[table_slot(entry)], (uint32_t)change, __ATOMIC_ACQ_REL);
+	if (!(entry & 1) || table_slot(entry) >= ARENA_SLOTS)
+		return 1;
+	return __atomic_add_fetch(&names[table_slot(entry)], (uint32_t)change, __ATOMIC_ACQ_REL);
 }
 
 unsigned table_names(uint32_t slot)
@@ -59,14 +61,20 @@ uint64_t table_swap(int fd, uint64_t entry)
 	return old;
 }
 
-bool table_change(int fd, uint64_t entry, uint64_t next)
+bool table_release(int fd, uint64_t entry, uint64_t next, bool *last)
 {
 	uint64_t found = entry;
 	if (!__atomic_compare_exchange_n(&table_rows[fd], &found, next, false, __ATOMIC_ACQ_REL,
 	                                 __ATOMIC_RELAXED))
 		return false;
-	count(entry, -1);
+	*last = count(entry, -1) == 0;
 	return true;
+}
+
+bool table_change(int fd, uint64_t entry, uint64_t next)
+{
+	bool unused;
+	return table_release(fd, entry, next, &unused);
 }
 
 int table_end(void)

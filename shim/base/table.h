@@ -67,6 +67,9 @@ uint64_t table_swap(int fd, uint64_t entry);
 /* Puts `next` there only if it is still `entry`; true when this call did it. */
 bool table_change(int fd, uint64_t entry, uint64_t next);
 
+/* The same; *last: no other number of this process names the session any more. */
+bool table_release(int fd, uint64_t entry, uint64_t next, bool *last);
+
 /* How many numbers of this process name the session of this slot. */
 unsigned table_names(uint32_t slot);
 

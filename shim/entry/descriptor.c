@@ -64,18 +64,19 @@ DOOR void closefrom(int first)
  * stdio inside libc does not come through our doors, so a session on 0, 1 or 2 could be written
  * to in clear: it needs a carrier.
  */
-static bool is_stdio_copy(uint64_t entry, int to)
+static bool is_unfit_copy(uint64_t entry, int to)
 {
-	if (to < 0 || to > STDERR_FILENO || !entry)
+	if (!entry || to < 0 || (to > STDERR_FILENO && (unsigned)to < table_size))
 		return false;
-	refuse_carrier(entry, "a copy onto a standard stream");
+	refuse_carrier(entry, to <= STDERR_FILENO ? "a copy onto a standard stream"
+	                                          : "a descriptor number of a million and more");
 	return true;
 }
 
 /* A copy whose number the kernel chose; the entry is looked up before it is made. */
 static int keep_copy(uint64_t entry, int to)
 {
-	if (is_stdio_copy(entry, to)) {
+	if (is_unfit_copy(entry, to)) {
 		real.close(to);
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
 	}
@@ -109,14 +110,14 @@ static int duplicate(int fd, int to, int flags, bool three)
 
 DOOR int dup2(int fd, int to)
 {
-	if (fd != to && is_stdio_copy(table_session(fd), to))
+	if (fd != to && is_unfit_copy(table_session(fd), to))
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
 	return duplicate(fd, to, 0, false);
 }
 
 DOOR int dup3(int fd, int to, int flags)
 {
-	if (fd != to && is_stdio_copy(table_session(fd), to))
+	if (fd != to && is_unfit_copy(table_session(fd), to))
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
 	return duplicate(fd, to, flags, true);
 }

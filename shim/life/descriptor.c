@@ -8,6 +8,7 @@
 #include "shim/base/table.h"
 #include "shim/registry/writer.h"
 #include "shim/session/block.h"
+#include "shim/session/pending.h"
 #include "shim/session/rulebook.h"
 #include "shim/session/session.h"
 
@@ -16,12 +17,15 @@
 
 enum { NO_DESCRIPTOR = -1 };
 
-/* A number no longer names this. */
-static void ended(uint64_t entry, int fd)
+/* Puts `mark` in place of what the number names, and ends that if it was its last number. */
+static void release(int number, uint64_t entry, uint64_t mark, int fd)
 {
+	bool last;
+	if (!table_release(number, entry, mark, &last))
+		return;
 	if (!(entry & 1))
 		registry_close((struct registry_slot *)(uintptr_t)entry);
-	else if (table_slot(entry) < ARENA_SLOTS && !table_names(table_slot(entry)))
+	else if (last)
 		session_drop(entry, fd);
 }
 
@@ -31,15 +35,14 @@ static void ended(uint64_t entry, int fd)
  */
 static void forget(int fd, uint64_t entry, uint64_t mark)
 {
-	if (table_change(fd, entry, mark))
-		ended(entry, fd);
+	release(fd, entry, mark, fd);
 }
 
 void descriptor_created(int fd)
 {
 	uint64_t entry = fd >= 0 ? table_get(fd) : 0;
-	if (entry && !process_is_guest() && table_change(fd, entry, 0))
-		ended(entry, NO_DESCRIPTOR); /* fd is another socket by now: no goodbye into it */
+	if (entry && !process_is_guest()) /* fd is another socket by now: no goodbye into it */
+		release(fd, entry, 0, NO_DESCRIPTOR);
 }
 
 void descriptor_copied(uint64_t entry, int to)
@@ -47,8 +50,11 @@ void descriptor_copied(uint64_t entry, int to)
 	if (to < 0)
 		return;
 	descriptor_created(to);
-	if (entry && (unsigned)to < table_size && !process_is_guest())
-		table_swap(to, entry);
+	if (!entry || (unsigned)to >= table_size || process_is_guest())
+		return;
+	table_swap(to, entry);
+	if (table_slot(entry) < ARENA_SLOTS && session_is_pending(entry))
+		pending_add(to, entry);
 }
 
 /*

@@ -48,9 +48,12 @@ static void each_session(void (*change)(uint64_t entry))
 /* FD_CLOEXEC is the only descriptor flag there is (fcntl(2)); bit 1 marks what we changed. */
 static uint64_t closing[1 << 20 >> 6];
 
+static unsigned guards; /* threads of ours that are starting programs */
+
 static void close_on_exec(int fd)
 {
-	if (real.fcntl(fd, F_GETFD) == 0 && real.fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+	if (real.fcntl(fd, F_GETFD) == 0 && real.fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+	    !process_is_guest()) /* whose numbers are its own, and gone with it */
 		__atomic_fetch_or(&closing[fd >> 6], 1ULL << (fd & 63), __ATOMIC_RELAXED);
 }
 
@@ -63,12 +66,18 @@ static void keep_on_exec(int fd)
 
 void exec_guard(void)
 {
+	if (!table_end())
+		return;
+	if (!process_is_guest())
+		__atomic_fetch_add(&guards, 1, __ATOMIC_ACQ_REL);
 	each_number(close_on_exec);
 }
 
 int exec_unguard(int result)
 {
-	each_number(keep_on_exec);
+	if (table_end() && !process_is_guest() &&
+	    __atomic_sub_fetch(&guards, 1, __ATOMIC_ACQ_REL) == 0)
+		each_number(keep_on_exec);
 	return result;
 }
 

@@ -116,6 +116,9 @@ static void in_child(void)
 static void unhold(int fd, uint64_t entry)
 {
 	(void)fd;
+	if (held[table_slot(entry)])
+		return;
+	held[table_slot(entry)] = 1;
 	session_unhold(entry, unborn);
 }
 
@@ -141,6 +144,7 @@ DOOR pid_t fork(void)
 	pthread_mutex_lock(&forking);
 	child = pid;
 	each_session(pid < 0 ? unhold : claim_for_child);
+	each_session(forget);
 	pthread_mutex_unlock(&forking);
 	guard_leave();
 	errno = saved;

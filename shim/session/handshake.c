@@ -4,6 +4,7 @@
 
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
+#include "shim/base/process.h"
 #include "shim/session/record.h"
 
 #include <errno.h>
@@ -75,6 +76,7 @@ static bool begin(struct session *s, int fd, struct tls_io *io)
 		session_fail(s, fd, REGISTRY_NO_MEMORY);
 		return false;
 	}
+	s->tls_maker = process_id;
 	session_move(s, SESSION_BEGIN);
 	if (s->peer.rule->side == POLICY_CONNECT)
 		s->deadline = kernel_now() + s->timeout;

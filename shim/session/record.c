@@ -31,6 +31,8 @@ static bool grow(struct session *s, uint8_t **buffer, uint32_t *size, size_t nee
 {
 	if (need <= *size && *buffer)
 		return true;
+	if (*buffer && need < 2 * (size_t)*size)
+		need = 2 * (size_t)*size; /* many small records must not be moved for each */
 	uint8_t *moved = region_resize(s->region, *buffer, need);
 	if (!moved)
 		return false;

@@ -97,6 +97,7 @@ static void lock_init(struct session *s)
 	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
 	pthread_mutex_init(&s->lock, &attributes);
 	pthread_mutexattr_destroy(&attributes);
+	s->lock_ready = true;
 }
 
 static bool lock(struct session *s)
@@ -251,10 +252,13 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 		registry_close(registry);
 		return false;
 	}
+	/* A late user of the slot's last session may be waiting for the lock right now. */
+	if (!s->lock_ready)
+		lock_init(s);
+	lock(s);
 	uint32_t stamp = s->stamp;
-	memset((uint8_t *)s + sizeof s->lock, 0, sizeof *s - sizeof s->lock);
+	memset(&s->stamp, 0, sizeof *s - offsetof(struct session, stamp));
 	s->stamp = stamp;
-	lock_init(s);
 	s->slot = slot;
 	s->holder_count = 1;
 	s->holders[0] = process_id;
@@ -267,6 +271,7 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	set_peer(s, verdict, flow);
 	s->registry = registry;
 	registry_state(s->registry, names[SESSION_FRESH]);
+	session_leave(s);
 	uint64_t entry = table_entry(slot, stamp);
 	table_swap(fd, entry);
 	pending_add(fd, entry);
@@ -290,7 +295,7 @@ void session_connected(uint64_t entry, const struct sockaddr *local)
  */
 static void clear(struct session *s)
 {
-	if (!s->tls_abandoned)
+	if (!s->tls_abandoned && s->tls_maker == process_id)
 		tls_free(s->tls, s->region);
 	if (s->region)
 		arena_region_give(s->region);
@@ -490,7 +495,7 @@ static void forget_the_dead(struct session *s)
 static void end(struct session *s, int fd)
 {
 	record_farewell(s, fd);
-	if (s->state != SESSION_FAILED)
+	if (s->state != SESSION_FAILED && s->state != SESSION_FRESH)
 		attest(s, fd); /* a failed one was looked at when it failed */
 	registry_close(s->registry);
 	clear(s);

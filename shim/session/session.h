@@ -52,7 +52,8 @@ enum session_event {
 enum { SESSION_HOLDERS = 32, SESSION_EARLY = 64 * 1024, SESSION_TOKEN = 4096 };
 
 struct session {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* of the slot: made once, for all its sessions */
+	bool lock_ready;
 	uint32_t stamp; /* one more whenever the slot is given back */
 	uint32_t slot;
 	uint8_t state; /* enum session_state; read without the lock as a hint only */
@@ -89,6 +90,7 @@ struct session {
 	struct region *region; /* NULL while fresh and again at the end */
 	struct tls *tls;
 	bool tls_abandoned; /* see tls_io.abandoned */
+	pid_t tls_maker;    /* contexts are counted in each process; only this one's has counted tls */
 	struct rulebook *rulebook;
 	struct tls_context *context;
 	struct registry_slot *registry;

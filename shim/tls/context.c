@@ -2,6 +2,8 @@
 /* TLS contexts: what all connections of one rule have in common. */
 #include "shim/tls/context.h"
 
+#include "shim/tls/gate.h"
+
 #include <pthread.h>
 #include <string.h>
 #include <wolfssl/wolfcrypt/types.h>
@@ -92,10 +94,9 @@ static bool set_up(WOLFSSL_CTX *ctx, const struct policy_rule *rule)
 	       set_groups(ctx, rule->profile);
 }
 
-struct tls_context *tls_context_new(const struct policy_rule *rule, struct policy_watch *watch,
-                                    struct policy_findings *findings)
+static struct tls_context *make(const struct policy_rule *rule, struct policy_watch *watch,
+                                struct policy_findings *findings)
 {
-	context_start();
 	WOLFSSL_CTX *ctx = wolfSSL_CTX_new(method_of(rule));
 	struct tls_context *context = XMALLOC(sizeof *context, NULL, DYNAMIC_TYPE_CTX);
 	if (!ctx || !context || !set_up(ctx, rule)) {
@@ -110,12 +111,24 @@ struct tls_context *tls_context_new(const struct policy_rule *rule, struct polic
 	return NULL;
 }
 
+struct tls_context *tls_context_new(const struct policy_rule *rule, struct policy_watch *watch,
+                                    struct policy_findings *findings)
+{
+	context_start();
+	gate_enter();
+	struct tls_context *context = make(rule, watch, findings);
+	gate_leave();
+	return context;
+}
+
 void tls_context_free(struct tls_context *context)
 {
 	if (!context)
 		return;
+	gate_enter();
 	wolfSSL_CTX_free(context->ctx);
 	XFREE(context, NULL, DYNAMIC_TYPE_CTX);
+	gate_leave();
 }
 
 /* RFC 6066 section 3: server_name carries DNS names only, never addresses. */

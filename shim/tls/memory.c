@@ -21,22 +21,26 @@ struct origin {
 /* Address space only; a context with the usual 140 public CAs takes 80 KiB. */
 enum { HEAP_SIZE = 256 << 20 };
 
+static __thread void *adding;
 static __thread struct region *current;
 static __thread struct memory_bench *bench;
 static struct region *heap;
 static pthread_mutex_t heap_lock = PTHREAD_MUTEX_INITIALIZER;
 
-void memory_begin(struct region *region, struct memory_bench *given)
+struct memory_scope memory_begin(struct region *region, struct memory_bench *given)
 {
+	struct memory_scope before = {current, bench};
 	current = region;
 	bench = given;
+	return before;
 }
 
-bool memory_end(void)
+bool memory_end(struct memory_scope before)
 {
 	bool clean = !bench || bench->live == 0;
-	current = NULL;
-	bench = NULL;
+	current = before.region;
+	bench = before.bench;
+	adding = NULL;
 	return clean;
 }
 
@@ -117,20 +121,24 @@ static void *in_heap(size_t size)
 
 /*
  * wolfSSL adds the intermediate CAs that a peer sent, once verified, to the context's certificate
- * manager (internal.c, ProcessPeerCerts; asn.c, FillSigner): made during a session's handshake,
- * they outlive it.  These are the types of what the manager keeps.
+ * manager (internal.c, ProcessPeerCerts; ssl_certman.c, AddCA): made during a session's handshake,
+ * they outlive it.  It copies the certificate, and frees the copy when the manager has what it
+ * keeps: between the two everything is the context's.
  */
-static bool kept_by_context(int type)
+static bool is_for_context(int type)
 {
-	return type == DYNAMIC_TYPE_SIGNER || type == DYNAMIC_TYPE_SUBJECT_CN ||
-	       type == DYNAMIC_TYPE_PUBLIC_KEY || type == DYNAMIC_TYPE_ALTNAME;
+	return adding || type == DYNAMIC_TYPE_CA;
 }
 
 void *XMALLOC(size_t size, void *hint, int type)
 {
 	(void)hint;
-	if (!current || kept_by_context(type))
-		return in_heap(size);
+	if (!current || is_for_context(type)) {
+		void *kept = in_heap(size);
+		if (current && type == DYNAMIC_TYPE_CA)
+			adding = kept;
+		return kept;
+	}
 	void *p = bench ? on_bench(size, type) : NULL;
 	return p ? p : in_region(current, size, type);
 }
@@ -141,6 +149,8 @@ void XFREE(void *p, void *hint, int type)
 	(void)type;
 	if (!p || is_on_bench(p))
 		return;
+	if (p == adding)
+		adding = NULL;
 	struct origin *block = (struct origin *)p - 1;
 	struct region *region = block->region;
 	if (region == heap) {

@@ -22,7 +22,8 @@
  * came from, whichever thread frees it.
  */
 
-/* For the length of one call into wolfSSL in this thread.  Nested calls do not happen.  The end
+/* For the length of one call into wolfSSL in this thread.  A signal handler may come in between with
+ * a call of its own, so the end puts back what the beginning found.  The end
  * says whether everything on the bench was freed: if not, wolfSSL still has a pointer there, and
  * must neither read with nor free that session any more. */
 struct memory_bench {
@@ -30,8 +31,12 @@ struct memory_bench {
 	size_t in_size, out_size;
 	unsigned live;
 };
-void memory_begin(struct region *region, struct memory_bench *bench);
-_Bool memory_end(void);
+struct memory_scope {
+	struct region *region;
+	struct memory_bench *bench;
+};
+struct memory_scope memory_begin(struct region *region, struct memory_bench *bench);
+_Bool memory_end(struct memory_scope before);
 
 /* Around fork(2), so that the child does not inherit the heap's lock from another thread. */
 void memory_lock(void);

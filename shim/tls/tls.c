@@ -23,27 +23,31 @@ static WOLFSSL *ssl_of(struct tls *t)
  * Every call into wolfSSL stands between these two.  wolfSSL sets errno to 0 here and there
  * (wolfSSL_read, wolfSSL_write), which a program would take for news.
  */
-static int enter_with(struct tls *t, struct tls_io *io, struct memory_bench *bench)
+struct call {
+	int saved;
+	struct memory_scope before;
+};
+
+static struct call enter_with(struct tls *t, struct tls_io *io, struct memory_bench *bench)
 {
-	int saved = errno;
-	memory_begin(io->region, bench);
+	struct call call = {errno, memory_begin(io->region, bench)};
 	if (t) {
 		wolfSSL_SetIOReadCtx(ssl_of(t), io);
 		wolfSSL_SetIOWriteCtx(ssl_of(t), io);
 	}
-	return saved;
+	return call;
 }
 
 /* During a handshake records come in pieces and their buffers outlive the call. */
-static int enter(struct tls *t, struct tls_io *io)
+static struct call enter(struct tls *t, struct tls_io *io)
 {
 	return enter_with(t, io, NULL);
 }
 
-static bool leave(int saved)
+static bool leave(struct call call)
 {
-	bool clean = memory_end();
-	errno = saved;
+	bool clean = memory_end(call.before);
+	errno = call.saved;
 	return clean;
 }
 
@@ -99,11 +103,11 @@ int tls_send_callback(WOLFSSL *ssl, char *buffer, int size, void *ctx)
 
 struct tls *tls_new(struct tls_context *context, struct tls_peer *peer, struct tls_io *io)
 {
-	int saved = enter(NULL, io);
+	struct call call = enter(NULL, io);
 	gate_enter();
 	WOLFSSL *ssl = context_connection(context, peer);
 	gate_leave();
-	leave(saved);
+	leave(call);
 	return (struct tls *)ssl;
 }
 
@@ -112,11 +116,11 @@ void tls_free(struct tls *t, struct region *region)
 	if (!t)
 		return;
 	struct tls_io io = {.region = region};
-	int saved = enter(t, &io);
+	struct call call = enter(t, &io);
 	gate_enter();
 	wolfSSL_free(ssl_of(t));
 	gate_leave();
-	leave(saved);
+	leave(call);
 }
 
 /* ---- why it failed ------------------------------------------------------------------------- */
@@ -175,13 +179,13 @@ static enum registry_reason reason_of(struct tls *t, const struct tls_io *io, in
 enum tls_result tls_handshake(struct tls *t, struct tls_peer *peer, struct tls_io *io,
                               enum registry_reason *reason)
 {
-	int saved = enter(t, io);
+	struct call call = enter(t, io);
 	io->received = -EAGAIN;
 	gate_enter();
 	int result = wolfSSL_negotiate(ssl_of(t));
 	gate_leave();
 	int error = result == WOLFSSL_SUCCESS ? 0 : wolfSSL_get_error(ssl_of(t), result);
-	leave(saved);
+	leave(call);
 	if (!error) {
 		if (context_authenticated(ssl_of(t), peer))
 			return TLS_DONE;
@@ -207,10 +211,10 @@ enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t siz
 		bench.in = io->record + TLS_HEADER;
 		bench.in_size = io->record_size - TLS_HEADER;
 	}
-	int saved = enter_with(t, io, &bench);
+	struct call call = enter_with(t, io, &bench);
 	int result = wolfSSL_read(ssl_of(t), dst, (int)(size < TLS_PLAIN ? size : TLS_PLAIN));
 	int error = result > 0 ? 0 : wolfSSL_get_error(ssl_of(t), result);
-	io->abandoned |= !leave(saved);
+	io->abandoned |= !leave(call);
 	if (!error) {
 		*got = (size_t)result;
 		return TLS_DONE;
@@ -234,9 +238,9 @@ bool tls_seal(struct tls *t, struct tls_io *io, const void *src, size_t size)
 			.out = io->out + io->out_used,
 			.out_size = io->out_size - io->out_used,
 		};
-		int saved = enter_with(t, io, &bench);
+		struct call call = enter_with(t, io, &bench);
 		fine = wolfSSL_write(ssl_of(t), (const char *)src + done, (int)part) == (int)part;
-		io->abandoned |= !leave(saved);
+		io->abandoned |= !leave(call);
 		done += part;
 	}
 	return fine;
@@ -245,9 +249,9 @@ bool tls_seal(struct tls *t, struct tls_io *io, const void *src, size_t size)
 /* Called once: a second wolfSSL_shutdown() reads, and could swallow data. */
 void tls_goodbye(struct tls *t, struct tls_io *io)
 {
-	int saved = enter(t, io);
+	struct call call = enter(t, io);
 	wolfSSL_shutdown(ssl_of(t));
-	leave(saved);
+	leave(call);
 }
 
 /* ---- what was agreed ------------------------------------------------------------------------ */
