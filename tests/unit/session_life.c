@@ -3,6 +3,7 @@
 #include "tests/unit/session_help.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 static void init(void)
@@ -168,6 +169,35 @@ Test(session_life, early_writes_leave_with_the_handshake)
 	}
 	cr_assert_eq(at, SESSION_EARLY);
 	link_free(l);
+}
+
+static size_t resident_pages(const void *p)
+{
+	unsigned char pages[ARENA_REGION / 4096];
+	uintptr_t from = (uintptr_t)p & ~(uintptr_t)(ARENA_REGION - 1);
+	size_t count = 0;
+	cr_assert_eq(mincore((void *)from, ARENA_REGION, pages), 0);
+	for (size_t i = 0; i < sizeof pages; i++)
+		count += pages[i] & 1;
+	return count;
+}
+
+Test(session_life, an_idle_session_keeps_three_pages)
+{
+	uint8_t bytes[4000] = {0};
+	for (int i = 0; i < 16; i++) { /* the ones before stay: regions of other colours */
+		struct link_pair *l = link_opened(i % 2 ? POLICY_ACCEPT : POLICY_CONNECT);
+		struct session *s = enter(l);
+		cr_expect_leq(resident_pages(s->region), 3, "%zu pages behind the handshake",
+		              resident_pages(s->region));
+		cr_expect_eq(record_write(s, l->fd, bytes, sizeof bytes, 0), 4000);
+		end_seal(l->peer, bytes, sizeof bytes);
+		peer_send(l);
+		cr_expect_eq(record_read(s, l->fd, bytes, sizeof bytes), 4000);
+		cr_expect_leq(resident_pages(s->region), 3, "%zu pages behind some data",
+		              resident_pages(s->region));
+		session_leave(s);
+	}
 }
 
 /* ---- who holds it --------------------------------------------------------------------- */

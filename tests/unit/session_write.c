@@ -247,13 +247,14 @@ Test(session_write, shutdown_says_goodbye_and_reading_goes_on)
 
 Test(session_write, bytes_past_us_are_noticed)
 {
-	for (int i = 0; i < 6; i++) {
-		int bytes = i / 2 * 5;
+	static const int sizes[] = {0, 1, 5, 100};
+	for (int i = 0; i < 8; i++) {
+		int bytes = sizes[i / 2];
 		struct link_pair *l = link_opened(POLICY_ACCEPT);
 		cr_assert_eq(write_some(l, text, 50000, NULL), 50000);
 		struct session *s = enter(l);
 		struct registry_slot *slot = s->registry;
-		cr_assert_eq(send(l->fd, "plaintext!", (size_t)bytes, 0), bytes);
+		cr_assert_eq(send(l->fd, text, (size_t)bytes, 0), bytes);
 		if (i % 2)
 			session_shut_write(s, l->fd);
 		session_leave(s);
@@ -261,4 +262,24 @@ Test(session_write, bytes_past_us_are_noticed)
 		cr_expect_eq(slot->bypass, bytes, "%d bytes past us: %d", bytes, (int)slot->bypass);
 		link_free(l);
 	}
+}
+
+/* tcp(7): a FIN that waits behind unsent data counts as a byte not sent. */
+Test(session_write, a_fin_that_waits_is_no_byte_past_us)
+{
+	struct link_pair *l = link_opened(POLICY_ACCEPT);
+	size_t put = 0;
+	ssize_t part;
+	while ((part = write_some(l, text, sizeof text, NULL)) > 0)
+		put += (size_t)part;
+	cr_assert_eq(part, OUTCOME_AGAIN);
+	cr_assert_gt(put, 100000);
+	struct session *s = enter(l);
+	struct registry_slot *slot = s->registry;
+	session_shut_write(s, l->fd);
+	cr_assert_not(s->shutdown_wanted, "no room for the goodbye: the test is void");
+	session_leave(s);
+	link_close(l);
+	cr_expect_eq(slot->bypass, 0, "%d bytes", (int)slot->bypass);
+	link_free(l);
 }

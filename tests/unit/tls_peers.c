@@ -315,6 +315,10 @@ Test(tls_peers, tls_1_2_is_for_intermediate)
 		overhead_is(cases[i].overhead);
 		cr_expect(server->peer.verified);
 	}
+}
+
+Test(tls_peers, tls_1_2_is_not_for_modern)
+{
 	tls12("ECDHE-ECDSA-AES128-GCM-SHA256", POLICY_MODERN);
 	cr_expect_not(shake());
 	refused(server, REGISTRY_NO_COMMON_PARAMETERS);
