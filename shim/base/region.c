@@ -93,7 +93,7 @@ static void *allocate(struct region *r, size_t size, uint32_t lowest)
 		struct block *b = at(r, o);
 		if (b->used)
 			continue;
-		if (o < lowest && o + b->size > lowest)
+		if (o < lowest && o + b->size >= lowest + need)
 			split(r, o, lowest - o); /* its upper part is looked at next */
 		if (o < lowest || b->size < need)
 			continue;
@@ -101,16 +101,18 @@ static void *allocate(struct region *r, size_t size, uint32_t lowest)
 		b->used = 1;
 		return b + 1;
 	}
+	uint32_t from = r->top > lowest ? r->top : lowest;
+	if (from > r->size || need > r->size - from)
+		return NULL;
 	if (r->top + HEAD <= lowest)
 		append(r, lowest - r->top, 0);
-	if (need > r->size - r->top)
-		return NULL;
 	return append(r, need, 1) + 1;
 }
 
 void *region_alloc(struct region *r, size_t size)
 {
-	return allocate(r, size, size <= SMALL ? FIRST : LOW);
+	void *p = allocate(r, size, size <= SMALL ? FIRST : LOW);
+	return p || size <= SMALL ? p : allocate(r, size, FIRST);
 }
 
 void *region_alloc_lasting(struct region *r, size_t size)

@@ -55,18 +55,6 @@ static bool may_begin(struct session *s, int fd)
 	return seen > 0;
 }
 
-/* RFC 8446 section 5.1: a record's first bytes.  A peer that speaks something else is told from
- * one that speaks TLS badly. */
-static bool is_foreign(struct session *s, int fd)
-{
-	uint8_t head[2];
-	ssize_t seen = s->speaks_tls ? 0 : kernel_recv(fd, head, sizeof head, MSG_PEEK);
-	if (seen <= 0)
-		return false;
-	s->speaks_tls = true;
-	return head[0] < 20 || head[0] > 23 || (seen == 2 && head[1] != 3);
-}
-
 static bool begin(struct session *s, int fd, struct tls_io *io)
 {
 	io->region = session_region(s);
@@ -139,10 +127,6 @@ void session_advance(struct session *s, int fd)
 		return;
 	if (!record_flush(s, fd) && s->kernel_error) {
 		session_fail(s, fd, REGISTRY_RESET);
-		return;
-	}
-	if (is_foreign(s, fd)) {
-		session_fail(s, fd, REGISTRY_NOT_TLS);
 		return;
 	}
 	struct tls_io io;

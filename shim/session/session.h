@@ -65,7 +65,6 @@ struct session {
 	bool early_blocked;   /* somebody was told EAGAIN during the handshake */
 	bool reset_told;      /* ECONNRESET, or the kernel's errno, has been reported once */
 	bool read_shut;       /* SHUT_RD by the program */
-	bool speaks_tls;      /* the peer's first bytes look like it */
 	bool to_self;         /* the other end may be this very thread */
 	bool connecting;      /* the program's connect(2) has not returned yet */
 	int kernel_error;     /* errno that ended the connection, 0 */

@@ -53,6 +53,16 @@ static bool leave(struct call call)
 
 /* ---- the callbacks ------------------------------------------------------------------------ */
 
+/* RFC 8446 section 5.1: how a record begins.  A peer that speaks something else is told from one
+ * that speaks TLS badly. */
+static bool is_foreign(struct tls_peer *peer, const uint8_t *bytes, ssize_t size)
+{
+	if (peer->heard)
+		return false;
+	peer->heard = true;
+	return bytes[0] < 20 || bytes[0] > 23 || (size > 1 && bytes[1] != 3);
+}
+
 /*
  * Returning 0 here would make wolfSSL spin (internal.c, GetInputData), so the end of the stream
  * is CONN_CLOSE.  During the handshake wolfSSL asks for exactly the header, then exactly the
@@ -73,6 +83,10 @@ int tls_receive_callback(WOLFSSL *ssl, char *buffer, int size, void *ctx)
 	if (!io->receive)
 		return WOLFSSL_CBIO_ERR_WANT_READ;
 	io->received = io->receive(io->link, buffer, (size_t)size);
+	if (io->received > 0 && is_foreign(io->peer, (const uint8_t *)buffer, io->received)) {
+		io->peer->reason = REGISTRY_NOT_TLS;
+		return WOLFSSL_CBIO_ERR_GENERAL;
+	}
 	if (io->received > 0)
 		return (int)io->received;
 	if (io->received == 0)
@@ -181,6 +195,7 @@ enum tls_result tls_handshake(struct tls *t, struct tls_peer *peer, struct tls_i
 {
 	struct call call = enter(t, io);
 	io->received = -EAGAIN;
+	io->peer = peer;
 	gate_enter();
 	int result = wolfSSL_negotiate(ssl_of(t));
 	gate_leave();

@@ -51,6 +51,7 @@ struct tls_io {
 	struct region *region; /* the session's */
 	/* wolfSSL kept a pointer into record or out: tls_free() must not be called. */
 	bool abandoned;
+	struct tls_peer *peer; /* during the handshake */
 	/* What the receive function last said, to tell a reset from a bad record. */
 	ssize_t received;
 };
@@ -61,6 +62,7 @@ struct tls_peer {
 	const char *expected;   /* name to send and verify, or NULL */
 	uint8_t address[16];    /* to verify where there is no name */
 	bool verified;          /* set by the verify callback, and by nothing else */
+	bool heard;             /* its first bytes have been looked at */
 	enum registry_reason reason;
 	int64_t expires;
 	char names[256];        /* what was verified, comma separated, the matching one first */
