@@ -165,8 +165,8 @@ bool session_io(struct session *s, struct tls_io *io)
 {
 	uint8_t *buffer = scratch_take();
 	*io = (struct tls_io){
-		.out = buffer,
-		.out_size = SCRATCH_SIZE,
+		.out = buffer + TLS_BEFORE,
+		.out_size = SCRATCH_SIZE - TLS_BEFORE,
 		.region = s->region,
 	};
 	return buffer != NULL;
@@ -175,13 +175,13 @@ bool session_io(struct session *s, struct tls_io *io)
 uint8_t *session_io_inbox(struct tls_io *io, size_t *size)
 {
 	io->out_size = SMALL_OUT;
-	*size = SCRATCH_SIZE - SMALL_OUT - HEADROOM;
+	*size = SCRATCH_SIZE - TLS_BEFORE - SMALL_OUT - HEADROOM;
 	return io->out + SMALL_OUT + HEADROOM;
 }
 
 void session_io_end(struct tls_io *io)
 {
-	scratch_give(io->out);
+	scratch_give(io->out - TLS_BEFORE);
 }
 
 struct region *session_region(struct session *s)

@@ -12,6 +12,7 @@
 #include <wolfssl/ssl.h>
 #include <wolfssl/error-ssl.h>
 #include <wolfssl/wolfcrypt/error-crypt.h>
+#include <wolfssl/wolfcrypt/types.h>
 
 /* A struct tls is a WOLFSSL; the other name keeps wolfSSL's out of the other folders. */
 static WOLFSSL *ssl_of(struct tls *t)
@@ -108,7 +109,7 @@ int tls_send_callback(WOLFSSL *ssl, char *buffer, int size, void *ctx)
 	if ((size_t)size > io->out_size - io->out_used)
 		return WOLFSSL_CBIO_ERR_GENERAL;
 	if (buffer != (char *)io->out + io->out_used)
-		memcpy(io->out + io->out_used, buffer, (size_t)size);
+		memmove(io->out + io->out_used, buffer, (size_t)size);
 	io->out_used += (size_t)size;
 	return size;
 }
@@ -244,14 +245,25 @@ enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t siz
 	return TLS_FAILED;
 }
 
+/*
+ * wolfSSL leaves this much unused at the front of the buffer it asks for, so that what follows the
+ * header is aligned (internal.c, GrowOutputBuffer).
+ */
+#if WOLFSSL_GENERAL_ALIGNMENT > 0
+enum { SLACK = WOLFSSL_GENERAL_ALIGNMENT - TLS_HEADER };
+_Static_assert((int)SLACK >= 0 && (int)SLACK <= (int)TLS_BEFORE, "room before the output");
+#else
+enum { SLACK = 0 };
+#endif
+
 bool tls_seal(struct tls *t, struct tls_io *io, const void *src, size_t size)
 {
 	bool fine = true;
 	for (size_t done = 0; fine && done < size;) {
 		size_t part = size - done < TLS_PLAIN ? size - done : TLS_PLAIN;
 		struct memory_bench bench = {
-			.out = io->out + io->out_used,
-			.out_size = io->out_size - io->out_used,
+			.out = io->out + io->out_used - SLACK,
+			.out_size = io->out_size - io->out_used + SLACK,
 		};
 		struct call call = enter_with(t, io, &bench);
 		fine = wolfSSL_write(ssl_of(t), (const char *)src + done, (int)part) == (int)part;

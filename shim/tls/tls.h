@@ -36,6 +36,7 @@ enum {
 	TLS_HEADER = 5,
 	TLS_PLAIN = 16384,
 	TLS_RECORD = TLS_HEADER + TLS_PLAIN + 256,
+	TLS_BEFORE = 64, /* bytes before tls_io.out that belong to the call too */
 };
 
 struct tls_io {
