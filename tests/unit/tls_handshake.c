@@ -278,7 +278,7 @@ Test(tls_handshake, a_bit_flipped_by_the_way_from_server_to_client)
 	flip_each(server, 1);
 }
 
-/* ---- what is no TLS ----------------------------------------------------------------------------- */
+/* ---- what is no TLS ----------------------------------------------------------------------- */
 
 static enum registry_reason reason_for(enum policy_side side, const void *bytes, size_t size)
 {

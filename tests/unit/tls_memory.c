@@ -144,6 +144,19 @@ Test(tls_memory, an_idle_connection_keeps_three_pages)
 	}
 }
 
+/* Ends both; whoever still points into their regions finds nonsense. */
+static void stop_and_spoil(void)
+{
+	struct region *regions[2];
+	stop();
+	for (int i = 0; i < 2; i++) {
+		regions[i] = arena_region_take();
+		memset((uint8_t *)regions[i] + 16, 0xee, 200000);
+	}
+	for (int i = 0; i < 2; i++)
+		arena_region_give(region_init(regions[i], ARENA_REGION / 4 * 3));
+}
+
 /*
  * wolfSSL adds a verified intermediate CA to the context in the middle of a session's handshake;
  * it must not lie in that session's region, which is gone when the next one looks at it.
@@ -158,21 +171,25 @@ Test(tls_memory, an_intermediate_outlives_the_session_that_brought_it)
 			connect_once();
 			struct end *judge = side ? server : client;
 			cr_assert_str_eq(judge->peer.names, "dns:leaf.test");
-			struct region *regions[] = {client->region, server->region};
-			stop();
-			/* Whoever still points there finds nonsense. */
-			for (int k = 0; k < 2; k++) {
-				struct region *r = arena_region_take();
-				cr_assert(r == regions[0] || r == regions[1]);
-				memset(region_alloc(r, 200000), 0xee, 200000);
-				regions[k] = r;
-			}
-			arena_region_give(regions[0]);
-			arena_region_give(regions[1]);
+			stop_and_spoil();
 		}
 		end_free(client);
 		end_free(server);
 	}
+}
+
+/* The same of what a server makes once, when the first TLS 1.2 client asks for a ticket. */
+Test(tls_memory, a_ticket_outlives_nothing)
+{
+	client = end_foreign(POLICY_CONNECT, "client", wolfTLSv1_2_client_method());
+	cr_assert_eq(wolfSSL_CTX_UseSessionTicket(client->foreign), WOLFSSL_SUCCESS);
+	server = end_new(POLICY_ACCEPT, "server");
+	server->rule.profile = POLICY_INTERMEDIATE;
+	for (int i = 0; i < 20; i++) {
+		connect_once();
+		stop_and_spoil();
+	}
+	end_free(server);
 }
 
 Test(tls_memory, a_region_that_is_full_refuses)
