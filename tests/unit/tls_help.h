@@ -30,6 +30,7 @@ struct end {
 	struct tls *tls;
 	enum tls_result result;
 	enum registry_reason reason;
+	bool abandoned; /* see tls_io.abandoned */
 	size_t in_at, in_end, out_end;
 	uint8_t in[1 << 17], out[1 << 17], bench[40 * 1024];
 };
@@ -117,7 +118,9 @@ UNUSED static struct end *end_foreign(enum policy_side side, const char *name,
 /* Ends the connection; the context stays for another. */
 UNUSED static void end_stop(struct end *e)
 {
-	tls_free(e->tls, e->region);
+	if (!e->abandoned)
+		tls_free(e->tls, e->region);
+	e->abandoned = false;
 	arena_region_give(e->region);
 	e->tls = NULL;
 	e->region = NULL;
@@ -226,6 +229,7 @@ UNUSED static enum tls_result end_open(struct end *e, uint8_t plain[TLS_PLAIN], 
 	enum tls_result result = tls_open(e->tls, &io, plain, TLS_PLAIN, got, &e->reason);
 	e->in_at += length;
 	e->out_end += io.out_used;
+	e->abandoned |= io.abandoned;
 	return result;
 }
 
