@@ -39,19 +39,19 @@ bool log_init(const char *spec, const char *program)
 	for (int i = 0; i < 4; i++)
 		if (strlen(words[i]) == length && strncmp(words[i], spec, length) == 0)
 			level = i;
+	enum sink wanted = SINK_STDERR;
+	if (colon && strcmp(colon + 1, "syslog") == 0)
+		wanted = SINK_SYSLOG;
+	else if (colon && colon[1] == '/' && strlen(colon + 1) < sizeof path)
+		wanted = SINK_FILE;
+	else if (colon && strcmp(colon + 1, "stderr") != 0)
+		return false;
 	if (level < 0)
 		return false;
+	if (wanted == SINK_FILE)
+		memcpy(path, colon + 1, strlen(colon + 1) + 1);
 	level_now = (enum log_level)level;
-	if (!colon || strcmp(colon + 1, "stderr") == 0)
-		return true;
-	if (strcmp(colon + 1, "syslog") == 0) {
-		sink = SINK_SYSLOG;
-		return true;
-	}
-	if (colon[1] != '/' || strlen(colon + 1) >= sizeof path)
-		return false;
-	memcpy(path, colon + 1, strlen(colon + 1) + 1);
-	sink = SINK_FILE;
+	sink = wanted;
 	return true;
 }
 

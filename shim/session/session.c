@@ -359,8 +359,10 @@ static void attest(struct session *s, int fd)
 	memcpy(&again, raw + 208, sizeof again);   /* tcpi_bytes_retrans */
 	int64_t difference = (int64_t)(sent - again + unsent) -
 	                     (int64_t)__atomic_load_n(&s->registry->wire_out, __ATOMIC_RELAXED);
-	/* A FIN that waits to be sent is counted as a byte. */
-	if (difference <= (s->state != SESSION_OPEN))
+	uint8_t state = raw[0]; /* tcpi_state */
+	if (unsent && (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK || state == TCP_CLOSING))
+		difference--; /* our FIN, which waits to be sent, is counted as a byte */
+	if (difference <= 0)
 		return;
 	char peer[128];
 	session_describe(s, peer, sizeof peer);

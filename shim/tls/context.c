@@ -85,8 +85,11 @@ static bool set_up(WOLFSSL_CTX *ctx, const struct policy_rule *rule)
 	wolfSSL_CTX_SetIOSend(ctx, tls_send_callback);
 	wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
 	wolfSSL_CTX_set_group_messages(ctx);
-	if (rule->side == POLICY_ACCEPT)
+	/* Tickets would also make wolfSSL keep things for the context in a session's memory. */
+	if (rule->side == POLICY_ACCEPT) {
 		wolfSSL_CTX_no_ticket_TLSv13(ctx);
+		wolfSSL_CTX_NoTicketTLSv12(ctx);
+	}
 	if (rule->profile != POLICY_MODERN &&
 	    wolfSSL_CTX_SetMinVersion(ctx, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS)
 		return false;
