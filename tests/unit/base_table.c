@@ -59,9 +59,9 @@ Test(base_table, names_are_counted_for_sessions_only)
 	cr_expect_eq(table_swap(7, 0), TABLE_REFUSED);
 	cr_expect_eq(table_swap(6, b), b, "the same again");
 	cr_expect_eq(table_names(4), 1);
-	cr_expect_not(table_take(6, a), "another's entry was taken");
-	cr_expect(table_take(6, b));
-	cr_expect_not(table_take(6, b), "taken twice");
+	cr_expect_not(table_change(6, a, 0), "another's entry was taken");
+	cr_expect(table_change(6, b, 0));
+	cr_expect_not(table_change(6, b, 0), "taken twice");
 	cr_expect_eq(table_names(3) + table_names(4), 0);
 	cr_expect_eq(table_swap(900, 0), 0);
 	cr_expect_eq(table_end(), 8, "emptying a row that was empty makes the walk longer");
@@ -78,7 +78,7 @@ static void *stir(void *of)
 			table_swap(fd, 0);
 			break;
 		case 1:
-			table_take(fd, entry);
+			table_change(fd, entry, 0);
 			break;
 		default:
 			table_swap(fd, entry);
@@ -120,7 +120,7 @@ static void *take_each(void *of)
 		if (pthread_barrier_wait(&barrier) == PTHREAD_BARRIER_SERIAL_THREAD)
 			table_swap(3, table_entry(1, i));
 		pthread_barrier_wait(&barrier);
-		if (table_take(3, table_entry(1, i)))
+		if (table_change(3, table_entry(1, i), 0))
 			__atomic_fetch_add(&winners, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;

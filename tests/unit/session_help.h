@@ -95,6 +95,7 @@ UNUSED static struct link_pair *link_new(enum policy_side side, struct end *peer
 	must(session_birth(l->fd, rulebook, &verdict, &flow, (struct sockaddr *)&local,
 	                   (struct sockaddr *)&remote));
 	l->entry = table_get(l->fd);
+	session_connected(l->entry, NULL);
 	l->peer = peer ? peer : end_new(side == POLICY_ACCEPT ? POLICY_CONNECT : POLICY_ACCEPT,
 	                                side == POLICY_ACCEPT ? "client" : "server");
 	end_start(l->peer);
@@ -190,7 +191,7 @@ UNUSED static struct link_pair *link_opened(enum policy_side side)
 /* As the last close of the program. */
 UNUSED static void link_close(struct link_pair *l)
 {
-	must(table_take(l->fd, l->entry));
+	must(table_change(l->fd, l->entry, 0));
 	session_drop(l->entry, l->fd);
 	close(l->fd);
 	l->fd = -1;

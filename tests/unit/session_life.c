@@ -227,11 +227,11 @@ Test(session_life, two_processes_and_one_sequence)
 	struct link_pair *l = link_opened(POLICY_ACCEPT);
 	uint8_t plain[TLS_PLAIN];
 	size_t got;
-	session_hold(l->entry);
+	session_hold(l->entry, -7);
 	pid_t child = fork();
 	if (child == 0) {
 		process_id = getpid();
-		session_claim(l->entry, process_id);
+		session_claim(l->entry, -7, process_id);
 		struct session *s = session_enter(l->entry);
 		ssize_t put = s ? record_write(s, l->fd, (const uint8_t *)"child", 5, 0) : 0;
 		if (s)
@@ -258,10 +258,10 @@ Test(session_life, two_processes_and_one_sequence)
 Test(session_life, a_killed_holder_does_not_keep_it)
 {
 	struct link_pair *l = link_opened(POLICY_ACCEPT);
-	session_hold(l->entry);
+	session_hold(l->entry, -7);
 	pid_t child = fork();
 	if (child == 0) {
-		session_claim(l->entry, getpid());
+		session_claim(l->entry, -7, getpid());
 		raise(SIGKILL);
 	}
 	await(child);
@@ -274,10 +274,10 @@ Test(session_life, a_killed_holder_does_not_keep_it)
 Test(session_life, a_death_under_the_lock_ends_it)
 {
 	struct link_pair *l = link_opened(POLICY_ACCEPT);
-	session_hold(l->entry);
+	session_hold(l->entry, -7);
 	pid_t child = fork();
 	if (child == 0) {
-		session_claim(l->entry, getpid());
+		session_claim(l->entry, -7, getpid());
 		session_enter(l->entry);
 		raise(SIGKILL);
 	}

@@ -30,9 +30,9 @@ struct end {
 	struct tls *tls;
 	enum tls_result result;
 	enum registry_reason reason;
-	bool abandoned; /* see tls_io.abandoned */
 	size_t in_at, in_end, out_end;
-	uint8_t in[1 << 17], out[1 << 17], bench[40 * 1024];
+	bool abandoned; /* tls_io.abandoned: wiping has to do */
+	uint8_t in[1 << 17], out[1 << 17];
 };
 
 #define UNUSED __attribute__((unused))
@@ -65,8 +65,6 @@ UNUSED static void end_tls_io(struct end *e, struct tls_io *io)
 	*io = (struct tls_io){
 		.out = e->out + e->out_end,
 		.out_size = sizeof e->out - e->out_end,
-		.bench = e->bench,
-		.bench_size = sizeof e->bench,
 		.region = e->region,
 	};
 }
@@ -120,8 +118,11 @@ UNUSED static void end_stop(struct end *e)
 {
 	if (!e->abandoned)
 		tls_free(e->tls, e->region);
-	e->abandoned = false;
+	/* A foreign context that makes tickets keeps things of its own in the session's region. */
+	wolfSSL_CTX_free(e->foreign);
+	e->foreign = NULL;
 	arena_region_give(e->region);
+	e->abandoned = false;
 	e->tls = NULL;
 	e->region = NULL;
 }
@@ -131,7 +132,6 @@ UNUSED static void end_free(struct end *e)
 	if (e->tls)
 		end_stop(e);
 	tls_context_free(e->context);
-	wolfSSL_CTX_free(e->foreign);
 	free((char *)e->identity.certificate);
 	free((char *)e->identity.key);
 	free((char *)e->identity.trust);
@@ -227,9 +227,9 @@ UNUSED static enum tls_result end_open(struct end *e, uint8_t plain[TLS_PLAIN], 
 	io.record = e->in + e->in_at;
 	io.record_size = length;
 	enum tls_result result = tls_open(e->tls, &io, plain, TLS_PLAIN, got, &e->reason);
+	e->abandoned |= io.abandoned;
 	e->in_at += length;
 	e->out_end += io.out_used;
-	e->abandoned |= io.abandoned;
 	return result;
 }
 
