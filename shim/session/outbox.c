@@ -171,6 +171,12 @@ ssize_t record_write(struct session *s, int fd, const uint8_t *src, size_t size,
 		done += part;
 	}
 	session_io_end(&io);
+	/* The number is no socket any more: a close that we did not see.  The record is lost, and
+	 * with it its place in the order of records. */
+	if (s->kernel_error == ENOTSOCK || s->kernel_error == EBADF) {
+		session_fail(s, fd, REGISTRY_RESET);
+		return OUTCOME_GONE;
+	}
 	registry_count(s->registry, 0, done, 0, 0);
 	if (done)
 		return (ssize_t)done;
