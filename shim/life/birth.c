@@ -139,7 +139,9 @@ void birth_ask_connect(struct birth *b, int fd, const struct sockaddr *address, 
 	ask(b, fd);
 	/* The names lie on this stack. */
 	if (b->verdict.name) {
-		strncpy(b->name, b->verdict.name, sizeof b->name - 1);
+		size_t size = strnlen(b->verdict.name, sizeof b->name - 1);
+		memcpy(b->name, b->verdict.name, size);
+		b->name[size] = 0;
 		b->verdict.name = b->name;
 	}
 	b->flow.names = NULL;

@@ -21,7 +21,8 @@
 
 static inline ssize_t door_report(ssize_t outcome, bool no_signal)
 {
-	return outcome_report(outcome == OUTCOME_GONE ? OUTCOME_BAD_DESCRIPTOR : outcome, no_signal);
+	return outcome_report(outcome == OUTCOME_GONE ? OUTCOME_BAD_DESCRIPTOR : outcome,
+	                      no_signal);
 }
 
 #endif

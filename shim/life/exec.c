@@ -8,16 +8,15 @@
 #include "shim/base/process.h"
 #include "shim/session/session.h"
 
-#include <alloca.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 /*
- * The new image knows nothing of the sessions: what it wrote to one would be plaintext in the middle
- * of TLS.  So a session's numbers are closed by the exec (FD_CLOEXEC), and this process's holds are
- * given up before it, so that whoever else holds the session says goodbye in time.  Both are
- * taken back where exec fails.  A guest (a vfork child) has no holds, but numbers of its own.
+ * The new image knows nothing of the sessions: what it wrote to one would be plaintext in the
+ * middle of TLS.  So a session's numbers are closed by the exec (FD_CLOEXEC), and this process's
+ * holds are given up before it, so that whoever else holds the session says goodbye in time.  Both
+ * are taken back where exec fails.  A guest (a vfork child) has no holds, but numbers of its own.
  */
 static void each_number(void (*change)(int fd))
 {
@@ -150,7 +149,7 @@ DOOR int execl(const char *path, const char *arg, ...)
 	va_list arguments;
 	size_t count;
 	COUNT(count, arguments, arg);
-	char **argv = alloca((count + 1) * sizeof *argv);
+	char *argv[count + 1];
 	va_start(arguments, arg);
 	fill(argv, arg, count, arguments);
 	va_end(arguments);
@@ -162,7 +161,7 @@ DOOR int execlp(const char *file, const char *arg, ...)
 	va_list arguments;
 	size_t count;
 	COUNT(count, arguments, arg);
-	char **argv = alloca((count + 1) * sizeof *argv);
+	char *argv[count + 1];
 	va_start(arguments, arg);
 	fill(argv, arg, count, arguments);
 	va_end(arguments);
@@ -174,7 +173,7 @@ DOOR int execle(const char *path, const char *arg, ...)
 	va_list arguments;
 	size_t count;
 	COUNT(count, arguments, arg);
-	char **argv = alloca((count + 1) * sizeof *argv);
+	char *argv[count + 1];
 	va_start(arguments, arg);
 	fill(argv, arg, count, arguments);
 	(void)va_arg(arguments, char *);

@@ -4,10 +4,10 @@
 #define SLEEVE_LIFE_INHERIT_H
 
 /*
- * inetd(8) and exec(3) hand connected sockets to a new image.  What the policy leaves in plaintext is
- * noted and left alone.  What it wants under TLS, or denies, is taken out of service: nobody here
- * knows its keys, or whether it has begun.  On 0, 1 and 2, where stdio in libc does not pass our
- * doors, the connection is ended.  Once, at start.
+ * inetd(8) and exec(3) hand connected sockets to a new image.  What the policy leaves in plaintext
+ * is noted and left alone.  What it wants under TLS, or denies, is taken out of service: nobody
+ * here knows its keys, or whether it has begun.  On 0, 1 and 2, where stdio in libc does not pass
+ * our doors, the connection is ended.  Once, at start.
  */
 void inherit_start(void);
 

@@ -16,7 +16,8 @@ static inline void refuse_carrier(uint64_t entry, const char *what)
 	registry_verdict(s->registry, (enum registry_verdict)s->registry->verdict,
 	                 REGISTRY_CARRIER_NEEDED);
 	session_leave(s);
-	log_say(LOG_LEVEL_ERROR, "connection with %s: %s is not supported yet and is refused, since "
+	log_say(LOG_LEVEL_ERROR,
+	        "connection with %s: %s is not supported yet and is refused, since "
 	        "it would bypass TLS", peer, what);
 }
 

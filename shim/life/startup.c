@@ -86,8 +86,8 @@ static void complain(const char *message)
 /*
  * After each line works: libc without us; who we are; speaking; the registry's settings; the
  * policy and its identities, while the program may still read them; the table, from where on
- * connections are seen; those that are there already; forks.  A set-uid program (getauxval(3), AT_SECURE) would take its policy
- * from whoever starts it, so the environment is not looked at.
+ * connections are seen; those that are there already; forks.  A set-uid program (getauxval(3),
+ * AT_SECURE) would take its policy from whoever starts it, so the environment is not looked at.
  */
 __attribute__((constructor)) static void start(int argc, char **argv, char **environment)
 {
@@ -98,7 +98,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	make_absolute();
 	read_command(argc, argv);
 	if (!log_init(log_spec, executable))
-		log_say(LOG_LEVEL_ERROR, "SLEEVE_LOG=%s is not understood; it is error, warn, info or "
+		log_say(LOG_LEVEL_ERROR,
+		        "SLEEVE_LOG=%s is not understood; it is error, warn, info or "
 		        "debug, then :stderr, :syslog or :/path", log_spec);
 	registry_init(&(struct registry_settings){
 		.rundir = rundir[0] ? rundir : NULL,
