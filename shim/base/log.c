@@ -99,7 +99,9 @@ static void to_file(const char *line, size_t size)
 	real.close(fd);
 }
 
-/* syslog(3) would share the host's ident and descriptor; the protocol is one datagram (RFC 3164). */
+/*
+ * syslog(3) would share the host's ident and descriptor; the protocol is one datagram (RFC 3164).
+ */
 static void to_syslog(const char *line, size_t size)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};

@@ -13,7 +13,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
  * No descriptor is kept: the sink is opened for each line, so a program that closes everything
  * can neither break the log nor have it land in a file of its own.  Standard error is left alone
  * when it is a socket.  Errors and warnings are limited to a burst of 20 and 5 a second.
- * Control bytes in a line are replaced, so text from a peer can be logged.  errno is kept.  Any thread.
+ * Control bytes in a line are replaced, so text from a peer can be logged.  errno is kept.  Any
+ * thread.
  */
 _Bool log_init(const char *spec, const char *program);
 

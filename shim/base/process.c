@@ -18,7 +18,8 @@ void process_begin(void)
 {
 	process_id = getpid();
 	if (!witness) {
-		void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		                  -1, 0);
 		witness = page == MAP_FAILED || madvise(page, 4096, MADV_WIPEONFORK) ? NULL : page;
 	}
 	if (witness)

@@ -24,7 +24,7 @@ DOOR int close(int fd)
 	return result;
 }
 
-/* ---- ranges: our own descriptors stay, the program does not know of them ------------------------- */
+/* ---- ranges: our own descriptors stay, the program does not know of them --------------------- */
 
 static __thread int range_flags;
 static __thread int range_result;
@@ -58,7 +58,7 @@ DOOR void closefrom(int first)
 		close(fd);
 }
 
-/* ---- copies ----------------------------------------------------------------------------------------- */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 /*
  * stdio inside libc does not come through our doors, so a session on 0, 1 or 2 could be written

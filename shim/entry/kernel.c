@@ -48,7 +48,8 @@ static bool through_door(long number, const long *a, long *result)
 		*result = sendmmsg((int)a[0], (void *)a[1], (unsigned)a[2], (int)a[3]);
 		return true;
 	case SYS_recvmmsg:
-		*result = recvmmsg((int)a[0], (void *)a[1], (unsigned)a[2], (int)a[3], (void *)a[4]);
+		*result = recvmmsg((int)a[0], (void *)a[1], (unsigned)a[2], (int)a[3],
+		                   (void *)a[4]);
 		return true;
 	case SYS_dup: *result = dup((int)a[0]); return true;
 	case SYS_dup3: *result = dup3((int)a[0], (int)a[1], (int)a[2]); return true;

@@ -72,7 +72,7 @@ DOOR ssize_t sendfile(int out, int in, off_t *offset, size_t size)
 	return sendfile64(out, in, offset, size);
 }
 
-/* ---- splice ------------------------------------------------------------------------------------------ */
+/* ---- splice ---------------------------------------------------------------------------------- */
 
 /* The kernel's room is asked first: what has left the pipe must be taken. */
 static ssize_t pipe_to_session(int in, int out, uint64_t entry, size_t size, unsigned flags)

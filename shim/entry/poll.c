@@ -56,7 +56,7 @@ DOOR int __ppoll_chk(struct pollfd *fds, nfds_t count, const struct timespec *ti
 	return ppoll(fds, count, timeout, mask);
 }
 
-/* ---- select: the same question in another form --------------------------------------------------------- */
+/* ---- select: the same question in another form ----------------------------------------------- */
 
 /* Sets may be longer than fd_set says (select(2) takes as many bits as count needs). */
 static bool in(const fd_set *set, int fd)
@@ -135,7 +135,8 @@ DOOR int select(int count, fd_set *r, fd_set *w, fd_set *e, struct timeval *time
 		return real.select(count, r, w, e, timeout);
 	int64_t deadline = INT64_MAX;
 	if (timeout)
-		deadline = kernel_now() + timeout->tv_sec * 1000000000LL + timeout->tv_usec * 1000LL;
+		deadline = kernel_now() + timeout->tv_sec * 1000000000LL +
+		           timeout->tv_usec * 1000LL;
 	int ready = select_as_poll(count, r, w, e, deadline, NULL);
 	if (timeout) {
 		int64_t left = deadline - kernel_now();

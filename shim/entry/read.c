@@ -122,7 +122,8 @@ DOOR ssize_t __recvfrom_chk(int fd, void *buffer, size_t size, size_t limit, int
 /* Descriptors that arrive with a message are new numbers of this process (unix(7)). */
 static void note_arrivals(const struct msghdr *message)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR((struct msghdr *)message, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
+	     c = CMSG_NXTHDR((struct msghdr *)message, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		const int *fds = (const int *)CMSG_DATA(c);

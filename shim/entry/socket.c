@@ -29,7 +29,7 @@ DOOR int socketpair(int domain, int type, int protocol, int sv[2])
 	return result;
 }
 
-/* ---- connect -------------------------------------------------------------------------------------- */
+/* ---- connect --------------------------------------------------------------------------------- */
 
 /* Sends the ClientHello if TCP is there; waits for the peer's proof where the rule says so. */
 static int greet(int fd, bool wait)
@@ -128,7 +128,7 @@ DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 	                                 : real.connect(fd, address, length);
 }
 
-/* ---- accept --------------------------------------------------------------------------------------- */
+/* ---- accept ---------------------------------------------------------------------------------- */
 
 /* ECONNABORTED is what accept(2) says of a connection that went away: servers go on. */
 static int settle(int fd, const struct sockaddr *remote, socklen_t length, int flags, int saved)
@@ -194,7 +194,7 @@ DOOR int listen(int fd, int backlog)
 	return result;
 }
 
-/* ---- the rest --------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 DOOR int shutdown(int fd, int how)
 {
@@ -202,7 +202,8 @@ DOOR int shutdown(int fd, int how)
 	struct session *s = entry ? session_enter(entry) : NULL;
 	if (!s)
 		return real.shutdown(fd, how);
-	bool writing = how == SHUT_WR || how == SHUT_RDWR, reading = how == SHUT_RD || how == SHUT_RDWR;
+	bool writing = how == SHUT_WR || how == SHUT_RDWR;
+	bool reading = how == SHUT_RD || how == SHUT_RDWR;
 	bool connected = kernel_connected(fd);
 	if (connected && writing)
 		session_shut_write(s, fd);

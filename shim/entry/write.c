@@ -93,7 +93,8 @@ DOOR ssize_t sendto(int fd, const void *buffer, size_t size, int flags, const st
 /* unix(7), SCM_RIGHTS: whoever receives a session has not its keys.  It needs a carrier. */
 static bool passes_session(const struct msghdr *message)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR((struct msghdr *)message, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
+	     c = CMSG_NXTHDR((struct msghdr *)message, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		const int *fds = (const int *)CMSG_DATA(c);

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/time.h>
 
-/* ---- poll, with handshakes going on behind it ------------------------------------------------------ */
+/* ---- poll, with handshakes going on behind it ------------------------------------------------ */
 
 enum { HIDDEN = 64, FEW = 16 };
 
@@ -123,7 +123,7 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 int block_poll(struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_t *mask,
                bool only_hidden)
 {
-	/* Waiting is where a thread is cancelled: few descriptors need no buffer that it would lose. */
+	/* A thread that waits is cancelled: few descriptors need no buffer that it would lose. */
 	uint64_t few[(sizeof(struct hidden) + (FEW + HIDDEN) * sizeof *fds) / 8];
 	size_t size = sizeof(struct hidden) + (count + HIDDEN) * sizeof *fds;
 	uint8_t *scratch = size > SCRATCH_SIZE || count <= FEW ? NULL : scratch_take();
@@ -146,7 +146,7 @@ int block_poll(struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_
 	return result;
 }
 
-/* ---- waiting for one session ------------------------------------------------------------------------- */
+/* ---- waiting for one session ----------------------------------------------------------------- */
 
 static int64_t timeout_of(int fd, int option)
 {
@@ -210,7 +210,8 @@ static ssize_t wait_handshake(int fd, uint64_t entry, int64_t deadline)
 		}
 		int error = 0;
 		if (mine) {
-			uint64_t few[(sizeof(struct hidden) + (1 + HIDDEN) * sizeof(struct pollfd)) / 8];
+			uint64_t few[(sizeof(struct hidden) +
+			              (1 + HIDDEN) * sizeof(struct pollfd)) / 8];
 			struct pollfd p = {.fd = fd, .events = POLLIN};
 			if (poll_once((struct hidden *)few, &p, 1, until, NULL, false) < 0)
 				error = errno;
@@ -278,7 +279,7 @@ static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)
 	return wait_for(fd, POLLOUT, deadline);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static size_t total(const struct iovec *iov, int count)
 {
@@ -389,7 +390,7 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 	}
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static ssize_t write_flat(struct session *s, int fd, const uint8_t *src, size_t size, int flags)
 {
@@ -434,7 +435,8 @@ static ssize_t write_now(int fd, uint64_t entry, const struct iovec *iov, int co
 			if (part > 4 * TLS_PLAIN - size)
 				part = 4 * TLS_PLAIN - size;
 			if (part)
-				memcpy(scratch + size, (const uint8_t *)iov[i].iov_base + done, part);
+				memcpy(scratch + size, (const uint8_t *)iov[i].iov_base + done,
+				       part);
 			size += part;
 			done = 0;
 		}
@@ -468,7 +470,7 @@ ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, i
 	return (ssize_t)done;
 }
 
-/* ---- handshakes that somebody waits for ------------------------------------------------------------------- */
+/* ---- handshakes that somebody waits for ------------------------------------------------------ */
 
 ssize_t block_handshake(int fd, uint64_t entry)
 {
@@ -490,8 +492,9 @@ void block_until_sent(int fd, uint64_t entry)
 		if (!s)
 			break;
 		session_advance(s, fd);
-		bool flushed = s->state <= SESSION_HANDSHAKING ? !s->early_end
-		                                               : record_flush(s, fd) || s->kernel_error;
+		bool flushed = s->state <= SESSION_HANDSHAKING
+		                       ? !s->early_end
+		                       : record_flush(s, fd) || s->kernel_error;
 		bool overdue = kernel_now() >= s->deadline + s->timeout;
 		bool handshaking = s->state <= SESSION_HANDSHAKING;
 		session_leave(s);

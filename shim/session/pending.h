@@ -25,8 +25,9 @@ static inline bool pending_any(void)
 }
 
 enum pending_scope {
-	PENDING_ALL,    /* of this thread */
-	PENDING_HIDDEN, /* without accepted sockets that have not said anything: the program polls those */
+	PENDING_ALL, /* of this thread */
+	/* Without accepted sockets that have not said anything: the program polls those. */
+	PENDING_HIDDEN,
 };
 
 /* Fills set (at most size) with what this thread's handshakes wait for and entries beside it;

@@ -108,7 +108,7 @@ static ssize_t take_held(struct session *s, uint8_t *dst, size_t size)
 	return (ssize_t)part;
 }
 
-/* ---- ends ---------------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 /* FIN, with or without the goodbye that TLS asks for (RFC 8446 section 6.1). */
 static ssize_t end_of_stream(struct session *s, int fd)
@@ -158,11 +158,11 @@ static enum tls_result open_record(struct session *s, int fd, struct tls_io *io,
 	return result;
 }
 
-/* ---- the fast way: everything that comes can be handed over --------------------------------------- */
+/* ---- the fast way: everything that comes can be handed over ---------------------------------- */
 
 /*
- * Room for n bytes of plaintext: what n bytes can come from is at most n + overhead bytes, be it one
- * record or many.  So nothing received here is ever left over but the beginning of a record.
+ * Room for n bytes of plaintext: what n bytes can come from is at most n + overhead bytes, be it
+ * one record or many.  So nothing received here is ever left over but the beginning of a record.
  */
 static ssize_t read_through(struct session *s, int fd, struct tls_io *io, uint8_t *dst, size_t size,
                             bool *drained)
@@ -209,7 +209,7 @@ static ssize_t read_through(struct session *s, int fd, struct tls_io *io, uint8_
 	return (ssize_t)delivered;
 }
 
-/* ---- the careful way: the record stays, its last byte as the token --------------------------------- */
+/* ---- the careful way: the record stays, its last byte as the token --------------------------- */
 
 /* socket(7), SO_RCVLOWAT: with fewer bytes than that the kernel says "not readable". */
 static size_t token_size(int fd, size_t unread)
@@ -221,8 +221,9 @@ static size_t token_size(int fd, size_t unread)
 
 /*
  * Decrypts the next record, if all of it is there, behind what is held.  All but the token is
- * taken from the kernel.  1: done (it may have carried nothing); OUTCOME_AGAIN: it is not all there,
- * and unless something is held what there is has been taken as part; OUTCOME_END; OUTCOME_RESET.
+ * taken from the kernel.  1: done (it may have carried nothing); OUTCOME_AGAIN: it is not all
+ * there, and unless something is held what there is has been taken as part; OUTCOME_END;
+ * OUTCOME_RESET.
  */
 static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 {
@@ -275,7 +276,7 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 	return result == TLS_CLOSED ? OUTCOME_END : 1;
 }
 
-/* ---- what the doors ask ------------------------------------------------------------------------------ */
+/* ---- what the doors ask ---------------------------------------------------------------------- */
 
 static bool peer_has_closed(const struct session *s)
 {
@@ -369,7 +370,7 @@ size_t record_available(struct session *s, int fd)
 	return s->counted;
 }
 
-/* ---- the end -------------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static bool resets_on_close(int fd)
 {

@@ -38,14 +38,14 @@ static const char *const names[] = {
  */
 #define NO SESSION_FAILED
 static const uint8_t next_state[SESSION_STATE_COUNT][SESSION_EVENT_COUNT] = {
-	/*                       BEGIN                FINISHED      WE_CLOSE            PEER_CLOSES        BREAKS */
-	[SESSION_FRESH]       = {SESSION_HANDSHAKING, NO,           NO,                 NO,                SESSION_FAILED},
-	[SESSION_HANDSHAKING] = {NO,                  SESSION_OPEN, NO,                 NO,                SESSION_FAILED},
-	[SESSION_OPEN]        = {NO,                  NO,           SESSION_SHUT_WRITE, SESSION_SHUT_READ, SESSION_FAILED},
-	[SESSION_SHUT_WRITE]  = {NO,                  NO,           SESSION_SHUT_WRITE, SESSION_CLOSED,    SESSION_FAILED},
-	[SESSION_SHUT_READ]   = {NO,                  NO,           SESSION_CLOSED,     SESSION_SHUT_READ, SESSION_FAILED},
-	[SESSION_CLOSED]      = {NO,                  NO,           SESSION_CLOSED,     SESSION_CLOSED,    SESSION_FAILED},
-	[SESSION_FAILED]      = {NO,                  NO,           NO,                 NO,                SESSION_FAILED},
+	/* BEGIN, FINISHED, WE_CLOSE, PEER_CLOSES, BREAKS. */
+	[SESSION_FRESH]       = {SESSION_HANDSHAKING, NO, NO, NO, SESSION_FAILED},
+	[SESSION_HANDSHAKING] = {NO, SESSION_OPEN, NO, NO, SESSION_FAILED},
+	[SESSION_OPEN]        = {NO, NO, SESSION_SHUT_WRITE, SESSION_SHUT_READ, SESSION_FAILED},
+	[SESSION_SHUT_WRITE]  = {NO, NO, SESSION_SHUT_WRITE, SESSION_CLOSED, SESSION_FAILED},
+	[SESSION_SHUT_READ]   = {NO, NO, SESSION_CLOSED, SESSION_SHUT_READ, SESSION_FAILED},
+	[SESSION_CLOSED]      = {NO, NO, SESSION_CLOSED, SESSION_CLOSED, SESSION_FAILED},
+	[SESSION_FAILED]      = {NO, NO, NO, NO, SESSION_FAILED},
 };
 #undef NO
 
@@ -80,7 +80,7 @@ bool session_is_pending(uint64_t entry)
 	       __atomic_load_n(&s->tail, __ATOMIC_RELAXED);
 }
 
-/* ---- the lock --------------------------------------------------------------------------------- */
+/* ---- the lock -------------------------------------------------------------------------------- */
 
 /*
  * Robust and shared: where a process died in the middle, what it was doing to the keys and
@@ -111,8 +111,9 @@ static bool lock(struct session *s)
 		s->reason = REGISTRY_HOLDER_DIED;
 		session_move(s, SESSION_BREAKS);
 		registry_verdict(s->registry, REGISTRY_REFUSED, REGISTRY_HOLDER_DIED);
-		log_say(LOG_LEVEL_ERROR, "session %u: a process died while it used the session; the "
-		                         "connection is reset", s->slot);
+		log_say(LOG_LEVEL_ERROR,
+		        "session %u: a process died while it used the session; the "
+		        "connection is reset", s->slot);
 		return true;
 	}
 	return error == 0;
@@ -157,7 +158,7 @@ void session_leave(struct session *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* ---- scratch ---------------------------------------------------------------------------------- */
+/* ---- scratch --------------------------------------------------------------------------------- */
 
 enum { SMALL_OUT = 4096, HEADROOM = SESSION_TOKEN };
 
@@ -191,7 +192,7 @@ struct region *session_region(struct session *s)
 	return s->region;
 }
 
-/* ---- birth and death --------------------------------------------------------------------------- */
+/* ---- birth and death ------------------------------------------------------------------------- */
 
 static uint64_t cookie_of(int fd)
 {
@@ -416,7 +417,7 @@ void session_shut_write(struct session *s, int fd)
 		kernel_shutdown(fd, SHUT_WR);
 }
 
-/* ---- holders ------------------------------------------------------------------------------------ */
+/* ---- holders --------------------------------------------------------------------------------- */
 
 static void change_holder(struct session *s, pid_t from, pid_t to)
 {

@@ -89,7 +89,8 @@ struct session {
 	struct region *region; /* NULL while fresh and again at the end */
 	struct tls *tls;
 	bool tls_abandoned; /* see tls_io.abandoned */
-	pid_t tls_maker;    /* contexts are counted in each process; only this one's has counted tls */
+	/* Contexts are counted in each process; only this one's has counted tls. */
+	pid_t tls_maker;
 	struct rulebook *rulebook;
 	struct tls_context *context;
 	struct registry_slot *registry;

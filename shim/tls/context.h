@@ -15,7 +15,9 @@ void context_start(void);
 /* A WOLFSSL for one connection of this context, with its name, groups and peer set. */
 WOLFSSL *context_connection(struct tls_context *context, struct tls_peer *peer);
 
-/* Has the peer proved who it is, as far as the rule asks?  The last gate before application data. */
+/*
+ * Has the peer proved who it is, as far as the rule asks?  The last gate before application data.
+ */
 bool context_authenticated(WOLFSSL *ssl, const struct tls_peer *peer);
 
 /* identity.c: the identity's files into a context, with findings; see identity_examine(). */

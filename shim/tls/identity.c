@@ -96,8 +96,8 @@ static bool check_key_mode(const struct policy_identity *id, const struct conten
 	if (id->unsafe_key_permissions || !(mode & 026))
 		return true;
 	policy_find(findings, POLICY_ERROR, id->file, id->key_line,
-	            "key \"%s\" is open to others (mode %04o); run \"chmod 0600 %s\", in Kubernetes "
-	            "set defaultMode: 0400, or set unsafe_key_permissions = true",
+	            "key \"%s\" is open to others (mode %04o); run \"chmod 0600 %s\", "
+	            "in Kubernetes set defaultMode: 0400, or set unsafe_key_permissions = true",
 	            id->key, mode, id->key);
 	return false;
 }
@@ -109,7 +109,8 @@ static void describe_key(const DecodedCert *cert, char *text, size_t size)
 		                                : cert->pubKeySize >= 96 ? 384 : 256);
 	else if (cert->keyOID == RSAk)
 		snprintf(text, size, "RSA %u",
-		         (unsigned)(cert->pubKeySize > 500 ? 4096 : cert->pubKeySize > 380 ? 3072 : 2048));
+		         (unsigned)(cert->pubKeySize > 500   ? 4096
+		                    : cert->pubKeySize > 380 ? 3072 : 2048));
 	else if (cert->keyOID == ED25519k)
 		snprintf(text, size, "Ed25519");
 	else
@@ -147,8 +148,9 @@ static bool check_leaf(const struct policy_identity *id, const struct contents *
 	fine = true;
 	if (until < now || from > now) {
 		policy_find(findings, POLICY_ERROR, id->file, id->certificate_line,
-		            until < now ? "certificate \"%s\" has expired; peers will refuse it"
-		                        : "certificate \"%s\" is not valid yet; is the clock right?",
+		            until < now
+		                    ? "certificate \"%s\" has expired; peers will refuse it"
+		                    : "certificate \"%s\" is not valid yet; is the clock right?",
 		            id->certificate);
 		fine = false;
 	} else if (until - now < WARN_DAYS * 86400) {
@@ -196,7 +198,8 @@ bool identity_load(WOLFSSL_CTX *ctx, const struct policy_identity *id, struct po
 	bool have_certificate = load_file(id, watch, id->certificate, id->certificate_line,
 	                                  "certificate", &certificate, findings);
 	bool have_key = load_file(id, watch, id->key, id->key_line, "key", &key, findings);
-	bool have_trust = load_file(id, watch, id->trust, id->trust_line, "trust", &trust, findings);
+	bool have_trust = load_file(id, watch, id->trust, id->trust_line, "trust", &trust,
+	                            findings);
 	bool fine = have_certificate && have_key && have_trust;
 	if (have_key)
 		fine &= check_key_mode(id, &key, findings);

@@ -22,8 +22,8 @@ struct identity_facts {
  * and reports every trouble as a finding at the line of the key concerned: a missing or
  * unreadable file, no PEM inside, a key open to group or world (unless unsafe_key_permissions), a
  * key that does not fit the certificate, an expired or not yet valid leaf, expiry within 30 days
- * (warning), a trust file without a CA.  Returns false when an error was reported.  `facts` may be NULL.
- * No secret stays in memory after return.
+ * (warning), a trust file without a CA.  Returns false when an error was reported.  `facts` may be
+ * NULL.  No secret stays in memory after return.
  */
 bool identity_examine(const struct policy_identity *id, struct policy_watch *watch,
                       struct identity_facts *facts, struct policy_findings *findings);

@@ -22,10 +22,12 @@
  * came from, whichever thread frees it.
  */
 
-/* For the length of one call into wolfSSL in this thread.  A signal handler may come in between with
- * a call of its own, so the end puts back what the beginning found.  The end
- * says whether everything on the bench was freed: if not, wolfSSL still has a pointer there, and
- * must neither read with nor free that session any more. */
+/*
+ * For the length of one call into wolfSSL in this thread.  A signal handler may come in between
+ * with a call of its own, so the end puts back what the beginning found.  The end says whether
+ * everything on the bench was freed: if not, wolfSSL still has a pointer there, and must neither
+ * read with nor free that session any more.
+ */
 struct memory_bench {
 	uint8_t *in, *out; /* NULL: none */
 	size_t in_size, out_size;

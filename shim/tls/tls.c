@@ -220,8 +220,10 @@ enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t siz
                          enum registry_reason *reason)
 {
 	*got = 0;
-	/* After an alert wolfSSL keeps the record's buffer until it is freed.  Alerts are short, and
-	 * short records need no bench. */
+	/*
+	 * After an alert wolfSSL keeps the record's buffer until it is freed.  Alerts are short,
+	 * and short records need no bench.
+	 */
 	struct memory_bench bench = {0};
 	if (io->record_size > SHORT) {
 		bench.in = io->record + TLS_HEADER;
