@@ -24,7 +24,8 @@ public class EchoServer {
 	}
 
 	static void serveBlocking(int port) throws IOException {
-		ServerSocket server = new ServerSocket(port, 100, InetAddress.getByName("127.0.0.1"));
+		ServerSocket server =
+			new ServerSocket(port, 100, InetAddress.getByName("127.0.0.1"));
 		while (true) {
 			Socket socket = server.accept();
 			new Thread(() -> echo(socket)).start();
@@ -70,7 +71,7 @@ public class EchoServer {
 		channel.register(selector, SelectionKey.OP_READ, ByteBuffer.allocateDirect(50000));
 	}
 
-	/* Reads while there is room, writes while there is something; the end goes back as an end. */
+	/* Reads while there is room, writes while there is something; the end goes back too. */
 	static void turn(SelectionKey key) throws IOException {
 		SocketChannel channel = (SocketChannel) key.channel();
 		ByteBuffer buffer = (ByteBuffer) key.attachment();

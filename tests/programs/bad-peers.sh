@@ -13,8 +13,8 @@ fi
 server() # PORT
 {
 	if [ "$what" = redis ]; then
-		spawn server "${as_server[@]}" redis-server --port "$1" --bind 127.0.0.1 --save '' --dir "$tmp" \
-			--loglevel warning --maxclients 3000
+		spawn server "${as_server[@]}" redis-server --port "$1" --bind 127.0.0.1 --save '' \
+			--dir "$tmp" --loglevel warning --maxclients 3000
 	else
 		spawn server "${as_server[@]}" "$python" "$here/serve.py" "$what" "$1"
 	fi
@@ -26,9 +26,11 @@ server() # PORT
 served()
 {
 	if [ "$what" = redis ]; then
-		[ "$("${as_client[@]}" redis-cli -h localhost -p "$port" PING 2>>"$tmp/client.out")" = PONG ]
+		[ "$("${as_client[@]}" redis-cli -h localhost -p "$port" PING \
+			2>>"$tmp/client.out")" = PONG ]
 	else
-		[ "$("${as_client[@]}" "$python" "$here/talk.py" threading localhost "$port" say fine 2>>"$tmp/client.out")" = fine ]
+		[ "$("${as_client[@]}" "$python" "$here/talk.py" threading localhost "$port" \
+			say fine 2>>"$tmp/client.out")" = fine ]
 	fi || fail "a good client is not served: $1"
 }
 
@@ -86,7 +88,8 @@ echo PING | timeout 20 openssl s_client -connect "127.0.0.1:$port" -quiet -tls1_
 ! grep -q PONG "$tmp/s_client.out" || fail "a peer without a certificate was served"
 reported server no_client_certificate
 echo PING | timeout 20 openssl s_client -connect "127.0.0.1:$port" -quiet -tls1_2 \
-	-CAfile "$tmp/pki/ca.crt" -cert "$tmp/pki/client.crt" -key "$tmp/pki/client.key" >"$tmp/s_client.out" 2>&1
+	-CAfile "$tmp/pki/ca.crt" -cert "$tmp/pki/client.crt" -key "$tmp/pki/client.key" \
+	>"$tmp/s_client.out" 2>&1
 ! grep -q PONG "$tmp/s_client.out" || fail "a peer that speaks TLS 1.2 was served"
 reported server no_common_parameters
 served "after the two"
@@ -129,7 +132,8 @@ patient() # COUNT [first]: starts it with its standard input on $go
 	rm -f "$tmp/go" "$tmp/patient.out"
 	mkfifo "$tmp/go"
 	exec {go}<>"$tmp/go"
-	spawn patient "${as_client[@]}" "$python" "$here/patient.py" localhost "$relay_port" "$@" <"$tmp/go"
+	spawn patient "${as_client[@]}" "$python" "$here/patient.py" localhost "$relay_port" \
+		"$@" <"$tmp/go"
 	await "the client to have sent" grep -qsE 'sent|bytes' "$tmp/patient.out"
 }
 
@@ -139,7 +143,8 @@ echoed() # COUNT
 {
 	sessions
 	jq -e --arg port "$port" --argjson count "$1" 'any(.[]; .side == "accept" and
-		(.local | endswith(":" + $port)) and .bytes_out >= $count)' "$tmp/sessions.json" >/dev/null
+		(.local | endswith(":" + $port)) and .bytes_out >= $count)' \
+		"$tmp/sessions.json" >/dev/null
 }
 
 step "a blocking write waits for the handshake, whatever the program does next"
@@ -179,7 +184,8 @@ kill -USR1 "$relay"
 await "the relay to cut" grep -q cut "$tmp/relay.out"
 echo >&"$go"
 await "the client to end" ended "$spawned"
-grep -qx '20000 bytes, same, end' "$tmp/patient.out" || fail "the client saw: $(tail -n 2 "$tmp/patient.out")"
+grep -qx '20000 bytes, same, end' "$tmp/patient.out" ||
+	fail "the client saw: $(tail -n 2 "$tmp/patient.out")"
 stop_all
 
 # The handshake is over well before byte 12,000 of either direction; the flip hits a later record.

@@ -4,7 +4,8 @@
 bad.py silent PORT COUNT          connects COUNT times, says nothing, prints "connected"; then
                                   prints "ended" when the other side has ended all of them
 bad.py send PORT WHAT             sends WHAT (plaintext, garbage, half, hello-then-garbage, huge),
-                                  prints how it ended: "closed" or "reset", then what came back in hex
+                                  prints how it ended: "closed" or "reset", then what came back
+                                  in hex
 bad.py relay LISTEN TARGET HOW    passes bytes on; prints "cut" and "flipped" when it does so.
                                   HOW: cut            ends both sides by FIN on SIGUSR1
                                        up N | down N  flips a bit of byte N of one direction

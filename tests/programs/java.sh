@@ -3,7 +3,8 @@
 # Java: an NIO selector and blocking sockets, each against the other.
 . "$(dirname "$0")/lib.sh"
 begin java java javac
-javac -d "$tmp/classes" "$root"/tests/programs/Echo*.java >"$tmp/javac.out" 2>&1 || fail "javac failed"
+javac -d "$tmp/classes" "$root"/tests/programs/Echo*.java >"$tmp/javac.out" 2>&1 ||
+	fail "javac failed"
 java=(java -cp "$tmp/classes" -XX:TieredStopAtLevel=1 -Xshare:auto -XX:+UseSerialGC)
 
 server() # PORT
@@ -35,8 +36,9 @@ for kinds in "nio blocking" "blocking nio"; do
 		server_as server
 		client_as client
 		server "$port"
-		"${as_client[@]}" "${java[@]}" EchoClient "$client_kind" 127.0.0.1 "$port" bulk 32 \
-			>>"$tmp/client.out" 2>&1 || fail "the bytes did not come back to a $client_kind client"
+		"${as_client[@]}" "${java[@]}" EchoClient "$client_kind" 127.0.0.1 "$port" \
+			bulk 32 >>"$tmp/client.out" 2>&1 ||
+			fail "the bytes did not come back to a $client_kind client"
 		answers "$port" and-again
 		stop_all
 	done

@@ -90,10 +90,12 @@ begin() # NAME PROGRAM...
 	chmod 0755 "$tmp" "$tmp/pki"
 	chmod 1777 "$tmp/run" "$tmp/log"
 	pki_ca "$tmp/pki" &&
-		pki_identity "$tmp/pki" server DNS:localhost IP:127.0.0.1 URI:spiffe://test/server &&
+		pki_identity "$tmp/pki" server DNS:localhost \
+			IP:127.0.0.1 URI:spiffe://test/server &&
 		pki_identity "$tmp/pki" client DNS:client.test URI:spiffe://test/client &&
 		pki_identity "$tmp/pki" misnamed DNS:elsewhere.test IP:192.0.2.1 &&
-		pki_impostor "$tmp/pki" impostor DNS:localhost IP:127.0.0.1 URI:spiffe://test/server &&
+		pki_impostor "$tmp/pki" impostor DNS:localhost \
+			IP:127.0.0.1 URI:spiffe://test/server &&
 		pki_impostor "$tmp/pki" stranger DNS:client.test URI:spiffe://test/client ||
 		fail "no test certificates"
 	[ "$MODE" = bare ] && return
@@ -216,7 +218,8 @@ ended() # PID
 # Asks the kernel, because a probe that connects would be a peer to a sleeved server.
 listening() # PORT
 {
-	grep -qsE "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6
+	grep -qsE "^ *[0-9]+: [0-9A-F]+:$(printf %04X "$1") [0-9A-F:]+ 0A " \
+		/proc/net/tcp /proc/net/tcp6
 }
 
 await_listen() # PORT
@@ -256,14 +259,15 @@ policies() # PORT
 	local who
 	for who in server impostor misnamed; do
 		pki_policy "$tmp/pki/$1-$who.conf" "$who" <<-EOT
-			{ name = "$name in"; on = "accept"; from = ["127.0.0.0/8", "::1"]; ports = [$1];
-			  mode = "strict"; peer = ["uri:spiffe://test/client"]; ${rule_extra:-} }
+			{ name = "$name in"; on = "accept"; from = ["127.0.0.0/8", "::1"];
+			  ports = [$1]; mode = "strict"; peer = ["uri:spiffe://test/client"];
+			  ${rule_extra:-} }
 		EOT
 	done
 	for who in client stranger; do
 		pki_policy "$tmp/pki/$1-$who.conf" "$who" <<-EOT
-			{ name = "$name out"; on = "connect"; to = ["127.0.0.0/8", "::1"]; ports = [$1];
-			  mode = "strict"; ${rule_extra:-} }
+			{ name = "$name out"; on = "connect"; to = ["127.0.0.0/8", "::1"];
+			  ports = [$1]; mode = "strict"; ${rule_extra:-} }
 		EOT
 	done
 }
@@ -331,7 +335,8 @@ eavesdrop()
 # stands, so what else goes on on the machine is in it: only the growth tells.
 missed()
 {
-	sed -n 's/.*[ ,]\([0-9]*\) packets* dropped by kernel.*/\1/p; s/^\([0-9]*\) packets* dropped by kernel.*/\1/p' \
+	sed -n -e 's/.*[ ,]\([0-9]*\) packets* dropped by kernel.*/\1/p' \
+		-e 's/^\([0-9]*\) packets* dropped by kernel.*/\1/p' \
 		"$tmp/capture.err" | tail -n 1
 }
 
@@ -350,7 +355,8 @@ overheard()
 wire_shows() # TEXT
 {
 	[ "$captured" = yes ] || return 0
-	grep -qaF -- "$1" "$wire" || fail "the capture of a bare run does not show '$1', so it proves nothing"
+	grep -qaF -- "$1" "$wire" ||
+		fail "the capture of a bare run does not show '$1', so it proves nothing"
 }
 
 wire_hides() # TEXT
@@ -365,7 +371,8 @@ wire_is_tls13()
 	[ "$captured" = yes ] || return 0
 	tshark -r "$wire" -d "tcp.port==$wire_port,tls" -Y tls -T fields -e tls.handshake.type \
 		-e tls.handshake.extensions.supported_version -e tls.record.opaque_type \
-		>"$tmp/tshark.out" 2>"$tmp/tshark.err" || fail "tshark: $(tail -n 2 "$tmp/tshark.err")"
+		>"$tmp/tshark.out" 2>"$tmp/tshark.err" ||
+			fail "tshark: $(tail -n 2 "$tmp/tshark.err")"
 	awk -F'\t' '$1 ~ /(^|,)2(,|$)/ { hello++; if ($2 !~ /^0x0304/) other++ }
 		$3 ~ /23/ { data++ }
 		END { exit !(hello && data && !other) }' "$tmp/tshark.out" ||
@@ -376,7 +383,8 @@ wire_is_tls13()
 
 sessions()
 {
-	SLEEVE_RUNDIR=$tmp/run "$BUILD/sleeve" sessions --json --all >"$tmp/sessions.json" 2>"$tmp/sessions.err"
+	SLEEVE_RUNDIR=$tmp/run "$BUILD/sleeve" sessions --json --all \
+		>"$tmp/sessions.json" 2>"$tmp/sessions.err"
 }
 
 # The live sessions of one side of a port, as a jq filter.
@@ -387,7 +395,8 @@ session_open() # SIDE PORT
 {
 	sessions
 	jq -e --arg side "$1" --arg port "$2" \
-		"$of_side | any(.verdict == \"tls\" and .bytes_in + .bytes_out > 0)" "$tmp/sessions.json" >/dev/null
+		"$of_side | any(.verdict == \"tls\" and .bytes_in + .bytes_out > 0)" \
+		"$tmp/sessions.json" >/dev/null
 }
 
 # session_right SIDE PORT PEER [GROUP]: while a connection is open, its record is right in all.
@@ -399,10 +408,12 @@ session_right()
 	AWAIT=8
 	await "a session with verdict tls, side $1, port $2" session_open "$1" "$2"
 	unset AWAIT
-	said=$(jq -r --arg side "$1" --arg port "$2" --arg rule "$name $direction" --arg peer "$3" \
-		--arg group "${4:-X25519MLKEM768}" "$of_side"' | .[] | select(.verdict != "pending") | . as $s |
-		[["verdict", .verdict == "tls"], ["rule", .rule == $rule], ["mode", .mode == "strict"],
-		 ["tls", .tls == "TLSv1.3"], ["cipher", (.cipher // "" | test("^TLS_[A-Z0-9_]+$"))],
+	said=$(jq -r --arg side "$1" --arg port "$2" --arg rule "$name $direction" \
+		--arg peer "$3" --arg group "${4:-X25519MLKEM768}" "$of_side"' |
+		.[] | select(.verdict != "pending") | . as $s |
+		[["verdict", .verdict == "tls"], ["rule", .rule == $rule],
+		 ["mode", .mode == "strict"], ["tls", .tls == "TLSv1.3"],
+		 ["cipher", (.cipher // "" | test("^TLS_[A-Z0-9_]+$"))],
 		 ["group", .group == $group], ["peer", (.peer | tostring | contains($peer))],
 		 ["engine", .engine == "inline"], ["resumed", .resumed == false],
 		 ["pid", (.pid | type == "number" and . > 1)],
@@ -431,15 +442,17 @@ reason_given()
 
 openssl_as() # IDENTITY
 {
-	echo "-tls1_3 -cert $tmp/pki/$1.crt -key $tmp/pki/$1.key -CAfile $tmp/pki/ca.crt -verify_return_error"
+	echo "-tls1_3 -cert $tmp/pki/$1.crt -key $tmp/pki/$1.key" \
+		"-CAfile $tmp/pki/ca.crt -verify_return_error"
 }
 
 # openssl s_client in front of a TLS server: bare programs connect to LISTEN, TLS goes to TARGET.
 # Any number of connections, one after the other or at once.
 openssl_client() # LISTEN TARGET
 {
-	spawn openssl-client socat "TCP-LISTEN:$1,bind=127.0.0.1,reuseaddr,fork" \
-		"EXEC:openssl s_client -connect 127.0.0.1\\:$2 -quiet -verify_hostname localhost $(openssl_as client)"
+	local run="EXEC:openssl s_client -connect 127.0.0.1\\:$2 -quiet"
+	run+=" -verify_hostname localhost $(openssl_as client)"
+	spawn openssl-client socat "TCP-LISTEN:$1,bind=127.0.0.1,reuseaddr,fork" "$run"
 	await_listen "$1"
 }
 
@@ -447,16 +460,19 @@ openssl_client() # LISTEN TARGET
 # One connection.
 openssl_server() # LISTEN TARGET
 {
-	spawn openssl-server socat "TCP:127.0.0.1:$2" \
-		"EXEC:openssl s_server -accept 127.0.0.1\\:$1 -naccept 1 -quiet -Verify 1 $(openssl_as server)"
+	local run="EXEC:openssl s_server -accept 127.0.0.1\\:$1 -naccept 1 -quiet"
+	run+=" -Verify 1 $(openssl_as server)"
+	spawn openssl-server socat "TCP:127.0.0.1:$2" "$run"
 	await_listen "$1"
 }
 
 # The same for clients that need several connections at once, with OpenSSL inside socat.
 socat_server() # LISTEN TARGET
 {
-	spawn socat-server socat "OPENSSL-LISTEN:$1,bind=127.0.0.1,reuseaddr,fork,verify=1,openssl-min-proto-version=TLS1.3,cert=$tmp/pki/server.crt,key=$tmp/pki/server.key,cafile=$tmp/pki/ca.crt" \
-		"TCP:127.0.0.1:$2"
+	local listen="OPENSSL-LISTEN:$1,bind=127.0.0.1,reuseaddr,fork,verify=1"
+	listen+=",openssl-min-proto-version=TLS1.3,cert=$tmp/pki/server.crt"
+	listen+=",key=$tmp/pki/server.key,cafile=$tmp/pki/ca.crt"
+	spawn socat-server socat "$listen" "TCP:127.0.0.1:$2"
 	await_listen "$1"
 }
 

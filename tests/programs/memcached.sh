@@ -37,7 +37,8 @@ fresh_port
 server_as server
 client_as client
 server "$port"
-"${as_client[@]}" /usr/bin/python3 - "$port" >"$tmp/values.out" 2>&1 <<'PYTHON' || fail "values were lost or changed"
+"${as_client[@]}" /usr/bin/python3 - "$port" \
+	>"$tmp/values.out" 2>&1 <<'PYTHON' || fail "values were lost or changed"
 import os, random, socket, sys, threading
 
 port = int(sys.argv[1])

@@ -59,7 +59,8 @@ with open(sys.argv[2], "wb") as there, open(sys.argv[3], "rb") as back:
     peer.sendall(back.read())
 ' "$port" "$tmp/there.got" "$tmp/back"
 await_listen "$port"
-"${as_client[@]}" nc -N localhost "$port" <"$tmp/there" >"$tmp/back.got" 2>>"$tmp/client.out" || fail "nc -N failed"
+"${as_client[@]}" nc -N localhost "$port" <"$tmp/there" >"$tmp/back.got" 2>>"$tmp/client.out" ||
+	fail "nc -N failed"
 cmp "$tmp/there" "$tmp/there.got" || fail "what was sent before the half-close arrived changed"
 cmp "$tmp/back" "$tmp/back.got" || fail "what was answered after the half-close arrived changed"
 stop_all
@@ -89,18 +90,22 @@ step "netcat to netcat, one way, each end the first to close"
 fresh_port
 server_as server
 client_as client
-spawn receiver bash -c 'exec "${@:2}" >"$1"' nc "$tmp/one.got" "${as_server[@]}" nc -l 127.0.0.1 "$port"
+spawn receiver bash -c 'exec "${@:2}" >"$1"' nc "$tmp/one.got" \
+	"${as_server[@]}" nc -l 127.0.0.1 "$port"
 await_listen "$port"
-"${as_client[@]}" nc -N 127.0.0.1 "$port" <"$tmp/there" >>"$tmp/client.out" 2>&1 || fail "nc -N failed"
+"${as_client[@]}" nc -N 127.0.0.1 "$port" <"$tmp/there" >>"$tmp/client.out" 2>&1 ||
+	fail "nc -N failed"
 await "nc -l to end" ended "$spawned"
 cmp "$tmp/there" "$tmp/one.got" || fail "the file arrived changed"
 stop_all
 fresh_port
 server_as server
 client_as client
-spawn sender bash -c 'exec "${@:2}" <"$1"' nc "$tmp/back" "${as_server[@]}" nc -N -l 127.0.0.1 "$port"
+spawn sender bash -c 'exec "${@:2}" <"$1"' nc "$tmp/back" \
+	"${as_server[@]}" nc -N -l 127.0.0.1 "$port"
 await_listen "$port"
-"${as_client[@]}" nc -d 127.0.0.1 "$port" >"$tmp/one.got" 2>>"$tmp/client.out" || fail "nc -d failed"
+"${as_client[@]}" nc -d 127.0.0.1 "$port" >"$tmp/one.got" 2>>"$tmp/client.out" ||
+	fail "nc -d failed"
 cmp "$tmp/back" "$tmp/one.got" || fail "the file arrived changed"
 
 finish

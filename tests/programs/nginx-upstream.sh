@@ -103,14 +103,17 @@ done
 
 step "wrk through the proxy, with kept upstream connections and with new ones"
 for path in echo once/echo; do
-	timeout 30 wrk -t 1 -c 20 -d 2s "http://127.0.0.1:$front/$path?text=x" >"$tmp/wrk.out" 2>&1 || fail "wrk failed"
+	timeout 30 wrk -t 1 -c 20 -d 2s "http://127.0.0.1:$front/$path?text=x" \
+		>"$tmp/wrk.out" 2>&1 || fail "wrk failed"
 	! grep -qE 'Socket errors|Non-2xx' "$tmp/wrk.out" || fail "wrk met errors on /$path"
-	[ "$(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' "$tmp/wrk.out")" -gt 100 ] || fail "wrk was not served"
+	[ "$(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' "$tmp/wrk.out")" -gt 100 ] ||
+		fail "wrk was not served"
 done
 
 step "the upstream goes away and comes back"
 stop "$server"
-[ "$(timeout 20 curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$front/echo?text=x")" = 502 ] ||
+[ "$(timeout 20 curl -s -o /dev/null -w '%{http_code}' \
+	"http://127.0.0.1:$front/echo?text=x")" = 502 ] ||
 	fail "the proxy does not say 502 while its upstream is away"
 server "$port"
 [ "$(timeout 20 curl -s "http://127.0.0.1:$front/once/echo?text=back")" = back ] ||

@@ -72,15 +72,19 @@ server_as server
 server "$port"
 pki=$tmp/pki
 if [ "$MODE" != bare ]; then
-	[ "$(curl -sS --fail --tlsv1.3 --cacert "$pki/ca.crt" --cert "$pki/client.crt" --key "$pki/client.key" \
-		"https://localhost:$port/echo?text=own-tls")" = own-tls ] || fail "curl --cert was not served"
-	! curl -sS --fail --tlsv1.3 --cacert "$pki/ca.crt" "https://localhost:$port/echo?text=no-cert" \
-		>"$tmp/curl.out" 2>&1 || fail "curl without a certificate was served"
+	[ "$(curl -sS --fail --tlsv1.3 --cacert "$pki/ca.crt" --cert "$pki/client.crt" \
+		--key "$pki/client.key" "https://localhost:$port/echo?text=own-tls")" = own-tls ] ||
+		fail "curl --cert was not served"
+	! curl -sS --fail --tlsv1.3 --cacert "$pki/ca.crt" \
+		"https://localhost:$port/echo?text=no-cert" >"$tmp/curl.out" 2>&1 ||
+			fail "curl without a certificate was served"
 	reported server no_client_certificate
 	if command -v gnutls-cli >/dev/null; then
-		printf 'GET /echo?text=%s HTTP/1.0\r\n\r\n' "$marker" | timeout 20 gnutls-cli --logfile="$tmp/gnutls.out" \
-			--x509cafile "$pki/ca.crt" --x509certfile "$pki/client.crt" --x509keyfile "$pki/client.key" \
-			-p "$port" localhost 2>&1 | grep -q "$marker" || fail "gnutls-cli was not served"
+		printf 'GET /echo?text=%s HTTP/1.0\r\n\r\n' "$marker" |
+			timeout 20 gnutls-cli --logfile="$tmp/gnutls.out" \
+				--x509cafile "$pki/ca.crt" --x509certfile "$pki/client.crt" \
+				--x509keyfile "$pki/client.key" -p "$port" localhost 2>&1 |
+			grep -q "$marker" || fail "gnutls-cli was not served"
 	fi
 fi
 
@@ -100,13 +104,15 @@ cmp "$tmp/small" "$tmp/nginx/uploaded" || fail "the upload arrived changed"
 
 step "many connections: curl in parallel, one connection a request, then wrk"
 seq 1 200 | sed "s|.*|url = \"http://localhost:$port/echo?text=word-&.\"|" >"$tmp/urls"
-"${as_client[@]}" curl -sS --fail --parallel --parallel-max 40 -H 'Connection: close' -K "$tmp/urls" \
-	>"$tmp/parallel.out" 2>>"$tmp/client.out" || fail "curl --parallel failed"
+"${as_client[@]}" curl -sS --fail --parallel --parallel-max 40 -H 'Connection: close' \
+	-K "$tmp/urls" >"$tmp/parallel.out" 2>>"$tmp/client.out" || fail "curl --parallel failed"
 [ "$(grep -o 'word-[0-9]*\.' "$tmp/parallel.out" | sort -u | wc -l)" -eq 200 ] ||
 	fail "not all of 200 answers came"
-"${as_client[@]}" wrk -t 2 -c 50 -d 2s "http://localhost:$port/echo?text=wrk" >"$tmp/wrk.out" 2>&1 || fail "wrk failed"
+"${as_client[@]}" wrk -t 2 -c 50 -d 2s "http://localhost:$port/echo?text=wrk" \
+	>"$tmp/wrk.out" 2>&1 || fail "wrk failed"
 ! grep -qE 'Socket errors|Non-2xx' "$tmp/wrk.out" || fail "wrk met errors"
-[ "$(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' "$tmp/wrk.out")" -gt 100 ] || fail "wrk was not served"
+[ "$(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' "$tmp/wrk.out")" -gt 100 ] ||
+	fail "wrk was not served"
 alive "$server" || fail "nginx has died"
 ! grep -qE '\[(alert|crit|emerg)\]' "$tmp/server.out" || fail "nginx complains"
 

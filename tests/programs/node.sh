@@ -33,7 +33,8 @@ for kind in net http; do
 	server_as server
 	client_as client
 	server "$port"
-	"${as_client[@]}" node "$here/node.js" "$kind" 127.0.0.1 "$port" bulk 32 >>"$tmp/client.out" 2>&1 ||
+	"${as_client[@]}" node "$here/node.js" "$kind" 127.0.0.1 "$port" bulk 32 \
+		>>"$tmp/client.out" 2>&1 ||
 		fail "the bytes did not come back"
 	answers "$port" and-again
 	stop_all

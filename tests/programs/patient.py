@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client that shows what its program sees of a broken connection: patient.py HOST PORT COUNT [first].
+"""A client that shows what its program sees of a broken connection.
 
+patient.py HOST PORT COUNT [first]
 Sends COUNT bytes to an echo, then waits for a line on standard input before it reads anything;
 with "first", after one byte has gone there and back.
 Prints "sent", then how many bytes came back the same, then how the stream ended: "end" or the

@@ -10,18 +10,21 @@ begin postgres initdb postgres psql pgbench setpriv
 # PostgreSQL refuses to run as root, so another user must reach the shim, the policy and its keys.
 as_user=()
 if [ "$(id -u)" -eq 0 ]; then
-	getent passwd postgres >/dev/null || skip "root cannot run PostgreSQL and there is no user postgres"
+	getent passwd postgres >/dev/null ||
+		skip "root cannot run PostgreSQL and there is no user postgres"
 	as_user=(setpriv --reuid=postgres --regid=postgres --clear-groups env "HOME=$tmp")
 	chown -R postgres "$tmp"
 fi
 if [ "$MODE" != bare ]; then
-	mkdir "$tmp/build" && cp "$BUILD/libsleeve.so" "$BUILD/sleeve" "$tmp/build/" || fail "cannot copy the build"
+	mkdir "$tmp/build" && cp "$BUILD/libsleeve.so" "$BUILD/sleeve" "$tmp/build/" ||
+		fail "cannot copy the build"
 	BUILD=$tmp/build
 fi
 export PGCONNECT_TIMEOUT=20
 cd "$tmp" || exit 1
 step "initdb"
-"${as_user[@]}" "$(command -v initdb)" -D "$tmp/data" -A trust -U tester --no-sync --locale=C >"$tmp/initdb.out" 2>&1 ||
+"${as_user[@]}" "$(command -v initdb)" -D "$tmp/data" -A trust -U tester --no-sync \
+	--locale=C >"$tmp/initdb.out" 2>&1 ||
 	fail "initdb failed"
 
 server() # PORT
@@ -36,7 +39,8 @@ server() # PORT
 
 psql_to() # PORT ARGUMENT...
 {
-	"${as_client[@]}" psql -X -q -A -t -h "${host:-localhost}" -p "$1" -U tester -d postgres -v ON_ERROR_STOP=1 "${@:2}"
+	"${as_client[@]}" psql -X -q -A -t -h "${host:-localhost}" -p "$1" -U tester \
+		-d postgres -v ON_ERROR_STOP=1 "${@:2}"
 }
 
 client() # PORT TEXT
@@ -49,7 +53,8 @@ hold() # PORT
 	rm -f "$tmp/commands" "$tmp/answer"
 	mkfifo "$tmp/commands"
 	exec {commands}<>"$tmp/commands"
-	spawn held "${as_client[@]}" psql -X -h 127.0.0.1 -p "$1" -U tester -d postgres <"$tmp/commands"
+	spawn held "${as_client[@]}" psql -X -h 127.0.0.1 -p "$1" -U tester -d postgres \
+		<"$tmp/commands"
 	printf '\\o answer\nselect 6 * 7;\n\\o\n' >&"$commands"
 	await "psql to be answered" grep -qs 42 "$tmp/answer"
 }
@@ -62,8 +67,9 @@ client_as client
 server "$port"
 
 step "a table out and in by COPY, compared by checksum"
-psql_to "$port" -c 'create table t (n int, v text)' \
-	-c "insert into t select n, repeat(md5(n::text), n % 2000) from generate_series(1, 3000) n" ||
+fill="insert into t select n, repeat(md5(n::text), n % 2000)"
+fill+=" from generate_series(1, 3000) n"
+psql_to "$port" -c 'create table t (n int, v text)' -c "$fill" ||
 	fail "psql cannot fill a table"
 psql_to "$port" -c '\copy t to out.copy' && psql_to "$port" -c 'create table u (like t)' \
 	-c '\copy u from out.copy' || fail "COPY failed"
@@ -73,15 +79,19 @@ sums=$(psql_to "$port" -c "select md5(string_agg(n || v, ',' order by n)) from t
 [ "$(echo "$sums" | wc -l)" -eq 1 ] || fail "the tables differ: $sums"
 
 step "pgbench, kept connections, reconnects and threads"
-"${as_client[@]}" pgbench -i -q -h localhost -p "$port" -U tester postgres >"$tmp/pgbench.out" 2>&1 ||
+"${as_client[@]}" pgbench -i -q -h localhost -p "$port" -U tester postgres \
+	>"$tmp/pgbench.out" 2>&1 ||
 	fail "pgbench -i failed"
 balance=0
-for options in "-c 8 -t 100" "-C -c 4 -t 50" "-C -S -j 2 -c 4 -t 50" "-M prepared -j 2 -c 8 -t 100"; do
+for options in "-c 8 -t 100" "-C -c 4 -t 50" "-C -S -j 2 -c 4 -t 50" \
+	"-M prepared -j 2 -c 8 -t 100"; do
 	CLIENT_BOUND=60 client_as client
 	# shellcheck disable=SC2086 # the options are words
-	"${as_client[@]}" pgbench -n $options -h localhost -p "$port" -U tester postgres >"$tmp/pgbench.out" 2>&1 ||
+	"${as_client[@]}" pgbench -n $options -h localhost -p "$port" -U tester postgres \
+		>"$tmp/pgbench.out" 2>&1 ||
 		fail "pgbench $options failed"
-	grep -q 'number of failed transactions: 0 ' "$tmp/pgbench.out" || fail "pgbench $options lost transactions"
+	grep -q 'number of failed transactions: 0 ' "$tmp/pgbench.out" ||
+		fail "pgbench $options lost transactions"
 done
 client_as client
 [ "$(psql_to "$port" -c 'select count(*) from pgbench_history')" -eq 1800 ] ||
@@ -94,9 +104,11 @@ step "one backend is killed, the others go on"
 hold "$port"
 victim=$(psql_to "$port" -c "select pid from pg_stat_activity where query like 'select 6 %'")
 [ -n "$victim" ] || fail "the held session is not in pg_stat_activity"
-psql_to "$port" -c "select pg_terminate_backend($victim)" >"$tmp/kill.out" || fail "cannot end a backend"
+psql_to "$port" -c "select pg_terminate_backend($victim)" >"$tmp/kill.out" ||
+	fail "cannot end a backend"
 echo 'select 1;' >&"$commands"
-await "psql to see the end of its backend" grep -qsE 'terminating connection|closed the connection' "$tmp/held.out"
+await "psql to see the end of its backend" \
+	grep -qsE 'terminating connection|closed the connection' "$tmp/held.out"
 answers "$port" still-here
 
 finish

@@ -45,14 +45,17 @@ server_as server
 client_as client
 mkdir "$tmp/www"
 head -c 20M </dev/urandom >"$tmp/www/file"
-spawn server "${as_server[@]}" /usr/bin/python3 -m http.server --bind 127.0.0.1 -d "$tmp/www" "$port"
+spawn server "${as_server[@]}" /usr/bin/python3 -m http.server --bind 127.0.0.1 \
+	-d "$tmp/www" "$port"
 await_listen "$port"
 "${as_client[@]}" /usr/bin/python3 -c 'import sys, urllib.request, shutil
-shutil.copyfileobj(urllib.request.urlopen(sys.argv[1]), sys.stdout.buffer)' "http://localhost:$port/file" |
+shutil.copyfileobj(urllib.request.urlopen(sys.argv[1]), sys.stdout.buffer)' \
+	"http://localhost:$port/file" |
 	cmp - "$tmp/www/file" || fail "the file arrived changed"
 if [ "$MODE" != bare ]; then
 	curl -sS --fail --tlsv1.3 --cacert "$tmp/pki/ca.crt" --cert "$tmp/pki/client.crt" \
-		--key "$tmp/pki/client.key" "https://localhost:$port/file" | cmp - "$tmp/www/file" ||
+		--key "$tmp/pki/client.key" "https://localhost:$port/file" |
+		cmp - "$tmp/www/file" ||
 		fail "the file arrived changed in curl's own TLS"
 fi
 

@@ -97,7 +97,8 @@ class Client:
 
 
 def main():
-    address = socket.getaddrinfo(sys.argv[1], int(sys.argv[2]), socket.AF_INET, socket.SOCK_STREAM)[0][4]
+    address = socket.getaddrinfo(sys.argv[1], int(sys.argv[2]), socket.AF_INET,
+                                 socket.SOCK_STREAM)[0][4]
     both = selectors.EVENT_READ | selectors.EVENT_WRITE
     selector = selectors.EpollSelector()
     clients = [Client(number, address) for number in range(CONNECTIONS)]

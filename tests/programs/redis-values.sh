@@ -9,14 +9,17 @@ step "200 connections, 1,000 values of random size each"
 fresh_port
 server_as server
 CLIENT_BOUND=100 client_as client
-spawn server "${as_server[@]}" redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$tmp" --loglevel warning
+spawn server "${as_server[@]}" redis-server --port "$port" --bind 127.0.0.1 --save '' \
+	--dir "$tmp" --loglevel warning
 await_listen "$port"
-spawn values "${as_client[@]}" /usr/bin/python3 "$root/tests/programs/redis-values.py" localhost "$port"
+spawn values "${as_client[@]}" /usr/bin/python3 \
+	"$root/tests/programs/redis-values.py" localhost "$port"
 session_right accept "$port" spiffe://test/client
 session_right connect "$port" localhost
 wait "$spawned" || fail "values were lost or changed"
 grep -q '^same ' "$tmp/values.out" || fail "the client does not say that all is the same"
 client_as client
-[ "$("${as_client[@]}" redis-cli -h localhost -p "$port" DBSIZE)" = 200000 ] || fail "redis does not hold 200,000 values"
+[ "$("${as_client[@]}" redis-cli -h localhost -p "$port" DBSIZE)" = 200000 ] ||
+	fail "redis does not hold 200,000 values"
 
 finish

@@ -45,8 +45,9 @@ stop_all
 step "launched by sleeve-run, on a name and on an address"
 fresh_port
 if [ "$MODE" != bare ]; then
-	as_server=(env "SLEEVE_RUNDIR=$tmp/run" "$root/tools/sleeve-run" --policy "$tmp/pki/$port-server.conf"
-		--service "$name" --log "info:$tmp/log/server" --)
+	as_server=(env "SLEEVE_RUNDIR=$tmp/run" "$root/tools/sleeve-run"
+		--policy "$tmp/pki/$port-server.conf" --service "$name"
+		--log "info:$tmp/log/server" --)
 	as_client=(timeout 30 env "SLEEVE_RUNDIR=$tmp/run" "$root/tools/sleeve-run"
 		--policy "$tmp/pki/$port-client.conf" --)
 fi

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* NOT tls: known difference: a read that waits while another thread closes the number gets EBADF (sleeve(7)). */
+/* NOT tls: known difference: a read waiting as another thread closes gets EBADF (sleeve(7)). */
 /* close in one thread while another waits in read: the read lives on, the number is free. */
 #include "../tasks.h"
 
