@@ -135,11 +135,11 @@ DOOR int execveat(int dir, const char *path, char *const argv[], char *const env
 		;                                                                                  \
 	va_end(arguments)
 
-static char **fill(char **argv, const char *arg, size_t count, va_list arguments)
+static char **fill(char **argv, const char *arg, size_t count, va_list *arguments)
 {
 	argv[0] = (char *)arg;
 	for (size_t i = 1; i < count; i++)
-		argv[i] = va_arg(arguments, char *);
+		argv[i] = va_arg(*arguments, char *);
 	argv[count] = NULL;
 	return argv;
 }
@@ -151,7 +151,7 @@ DOOR int execl(const char *path, const char *arg, ...)
 	COUNT(count, arguments, arg);
 	char *argv[count + 1];
 	va_start(arguments, arg);
-	fill(argv, arg, count, arguments);
+	fill(argv, arg, count, &arguments);
 	va_end(arguments);
 	return execv(path, argv);
 }
@@ -163,7 +163,7 @@ DOOR int execlp(const char *file, const char *arg, ...)
 	COUNT(count, arguments, arg);
 	char *argv[count + 1];
 	va_start(arguments, arg);
-	fill(argv, arg, count, arguments);
+	fill(argv, arg, count, &arguments);
 	va_end(arguments);
 	return execvp(file, argv);
 }
@@ -175,7 +175,7 @@ DOOR int execle(const char *path, const char *arg, ...)
 	COUNT(count, arguments, arg);
 	char *argv[count + 1];
 	va_start(arguments, arg);
-	fill(argv, arg, count, arguments);
+	fill(argv, arg, count, &arguments);
 	(void)va_arg(arguments, char *);
 	char *const *envp = va_arg(arguments, char *const *);
 	va_end(arguments);
