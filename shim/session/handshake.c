@@ -100,6 +100,7 @@ static void finished(struct session *s, int fd, struct tls_io *io)
 	region_free(s->region, s->early);
 	s->early = NULL;
 	s->early_end = 0;
+	s->short_body = tls_short_body(s->region);
 	region_trim(s->region);
 	if (s->shutdown_wanted && !s->tail) {
 		s->shutdown_wanted = false;

@@ -169,6 +169,7 @@ bool session_io(struct session *s, struct tls_io *io)
 		.out = buffer + TLS_BEFORE,
 		.out_size = SCRATCH_SIZE - TLS_BEFORE,
 		.region = s->region,
+		.short_body = s->short_body,
 	};
 	return buffer != NULL;
 }
@@ -302,6 +303,7 @@ static void clear(struct session *s)
 		arena_region_give(s->region);
 	s->tls = NULL;
 	s->region = NULL;
+	s->short_body = NULL;
 	s->held = s->part = s->tail = s->early = NULL;
 	s->held_at = s->held_end = s->tail_at = s->tail_end = s->part_end = s->early_end = 0;
 	s->token = 0;

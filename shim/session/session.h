@@ -86,6 +86,7 @@ struct session {
 	uint32_t early_end;
 	int64_t room; /* what the kernel's send buffer is known to take at least */
 
+	uint8_t *short_body; /* see tls_io.short_body */
 	struct region *region; /* NULL while fresh and again at the end */
 	struct tls *tls;
 	bool tls_abandoned; /* see tls_io.abandoned */

@@ -109,6 +109,11 @@ static void *in_region(struct region *region, size_t size, int type)
 	return block + 1;
 }
 
+void *memory_lasting(struct region *region, size_t size)
+{
+	return in_region(region, size, DYNAMIC_TYPE_SSL);
+}
+
 static void *in_heap(size_t size)
 {
 	memory_lock();

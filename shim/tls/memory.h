@@ -40,6 +40,9 @@ struct memory_scope {
 struct memory_scope memory_begin(struct region *region, struct memory_bench *bench);
 _Bool memory_end(struct memory_scope before);
 
+/* A block that lasts as long as the region, and that wolfSSL may free. */
+void *memory_lasting(struct region *region, size_t size);
+
 /* Around fork(2), so that the child does not inherit the heap's lock from another thread. */
 void memory_lock(void);
 void memory_unlock(void);

@@ -214,25 +214,28 @@ enum tls_result tls_handshake(struct tls *t, struct tls_peer *peer, struct tls_i
 	return TLS_FAILED;
 }
 
-enum { SHORT = 256 };
-
 enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t size, size_t *got,
                          enum registry_reason *reason)
 {
 	*got = 0;
 	/*
-	 * After an alert wolfSSL keeps the record's buffer until it is freed.  Alerts are short,
-	 * and short records need no bench.
+	 * After an alert wolfSSL keeps the record's body until it is freed.  Alerts are short, and a
+	 * short body has a place that lasts.
 	 */
+	bool is_short = io->record_size <= TLS_SHORT;
 	struct memory_bench bench = {0};
-	if (io->record_size > SHORT) {
+	if (is_short) {
+		bench.in = io->short_body;
+		bench.in_size = TLS_SHORT;
+	} else {
 		bench.in = io->record + TLS_HEADER;
 		bench.in_size = io->record_size - TLS_HEADER;
 	}
 	struct call call = enter_with(t, io, &bench);
 	int result = wolfSSL_read(ssl_of(t), dst, (int)(size < TLS_PLAIN ? size : TLS_PLAIN));
 	int error = result > 0 ? 0 : wolfSSL_get_error(ssl_of(t), result);
-	io->abandoned |= !leave(call);
+	bool clean = leave(call);
+	io->abandoned |= !clean && !is_short;
 	if (!error) {
 		*got = (size_t)result;
 		return TLS_DONE;
@@ -281,6 +284,11 @@ void tls_goodbye(struct tls *t, struct tls_io *io)
 	struct call call = enter(t, io);
 	wolfSSL_shutdown(ssl_of(t));
 	leave(call);
+}
+
+uint8_t *tls_short_body(struct region *region)
+{
+	return memory_lasting(region, TLS_SHORT);
 }
 
 /* ---- what was agreed ------------------------------------------------------------------------ */

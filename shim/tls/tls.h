@@ -36,6 +36,7 @@ enum {
 	TLS_HEADER = 5,
 	TLS_PLAIN = 16384,
 	TLS_RECORD = TLS_HEADER + TLS_PLAIN + 256,
+	TLS_SHORT = 288, /* a record up to this long goes through tls_io.short_body */
 	TLS_BEFORE = 64, /* bytes before tls_io.out that belong to the call too */
 };
 
@@ -46,6 +47,8 @@ struct tls_io {
 	/* Open: one complete record. */
 	uint8_t *record; /* decrypted in place */
 	size_t record_size;
+	/* Open: TLS_SHORT bytes that last as long as the session; NULL: none. */
+	uint8_t *short_body;
 	/* What wants to be sent: appended by every call. */
 	uint8_t *out;
 	size_t out_size, out_used;
@@ -94,6 +97,9 @@ enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t siz
 
 /* Encrypts into io->out: a record for each TLS_PLAIN bytes.  False only on internal failure. */
 bool tls_seal(struct tls *t, struct tls_io *io, const void *src, size_t size);
+
+/* A tls_io.short_body for a session that is open; NULL when its region is full. */
+uint8_t *tls_short_body(struct region *region);
 
 /* close_notify, once. */
 void tls_goodbye(struct tls *t, struct tls_io *io);
