@@ -72,7 +72,7 @@ static bool wait_with(struct session *s, const uint8_t *bytes, size_t size)
 	if (!grown)
 		return false;
 	memcpy(grown + waiting, bytes, size);
-	s->tail = grown;
+	session_set_tail(s, grown);
 	s->tail_at = 0;
 	s->tail_end = (uint32_t)(waiting + size);
 	return true;
@@ -92,7 +92,7 @@ bool record_flush(struct session *s, int fd)
 	}
 	if (s->tail) {
 		region_free(s->region, s->tail);
-		s->tail = NULL;
+		session_set_tail(s, NULL);
 		s->tail_at = s->tail_end = 0;
 		if (s->shutdown_wanted && session_is_up(s)) {
 			s->shutdown_wanted = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Blocking descriptors in epoll sets. */
+/* Descriptors in epoll sets whose readers must not be woken too early. */
 #include "shim/session/registration.h"
 
 #include "shim/base/guard.h"
@@ -7,6 +7,7 @@
 #include "shim/base/real.h"
 #include "shim/base/table.h"
 #include "shim/session/block.h"
+#include "shim/session/session.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -33,10 +34,16 @@ void registration_unlock(void)
 	guard_leave();
 }
 
+/* A reader that would wait, or one that would be woken for a handshake's bytes. */
+static bool needs_care(int fd, uint64_t entry)
+{
+	return session_peek_state(entry) <= SESSION_HANDSHAKING || !kernel_nonblocking(fd);
+}
+
 void registration_note(int ep, int op, int fd, uint64_t entry, const struct epoll_event *event)
 {
-	bool blocking = op != EPOLL_CTL_DEL && !kernel_nonblocking(fd);
-	if (!blocking && !registration_any())
+	bool wanted = op != EPOLL_CTL_DEL && needs_care(fd, entry);
+	if (!wanted && !registration_any())
 		return;
 	registration_lock();
 	unsigned kept = 0;
@@ -44,7 +51,7 @@ void registration_note(int ep, int op, int fd, uint64_t entry, const struct epol
 		if ((list[i].ep != ep || list[i].fd != fd) &&
 		    table_get(list[i].fd) == list[i].entry)
 			list[kept++] = list[i];
-	if (blocking && kept < MOST)
+	if (wanted && kept < MOST)
 		list[kept++] = (struct registration){ep, fd, entry, *event};
 	__atomic_store_n(&registration_count, kept, __ATOMIC_RELAXED);
 	registration_unlock();
@@ -60,7 +67,7 @@ static bool is_false_alarm(int ep, struct epoll_event *event)
 		struct registration *r = &list[i];
 		if (r->ep != ep || r->event.data.u64 != event->data.u64 ||
 		    table_get(r->fd) != r->entry || !(kernel_poll(r->fd, POLLIN) & POLLIN) ||
-		    kernel_nonblocking(r->fd) ||
+		    !needs_care(r->fd, r->entry) ||
 		    (block_refine(r->fd, r->entry, POLLIN, POLLIN) & POLLIN))
 			continue;
 		event->events &= ~(uint32_t)READABLE;
@@ -80,6 +87,11 @@ int registration_filter(int ep, struct epoll_event *events, int found)
 	for (int i = 0; i < found; i++)
 		if (!(events[i].events & READABLE) || !is_false_alarm(ep, &events[i]))
 			events[kept++] = events[i];
+	unsigned left = 0; /* most were handshakes, and are done */
+	for (unsigned i = 0; i < registration_count; i++)
+		if (table_get(list[i].fd) == list[i].entry && needs_care(list[i].fd, list[i].entry))
+			list[left++] = list[i];
+	__atomic_store_n(&registration_count, left, __ATOMIC_RELAXED);
 	registration_unlock();
 	return kept;
 }

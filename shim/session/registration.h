@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Blocking descriptors in epoll sets. */
+/* Descriptors in epoll sets whose readers must not be woken too early. */
 #ifndef SLEEVE_SESSION_REGISTRATION_H
 #define SLEEVE_SESSION_REGISTRATION_H
 
@@ -8,10 +8,11 @@
 #include <sys/epoll.h>
 
 /*
- * A blocking descriptor in a set is rare, but its reader would hang on half a record.  Such
- * registrations are remembered, for an event carries the program's data and not the number, and
- * their events looked at again.  Nobody with O_NONBLOCK pays for it.  Up to 256 a process; a
- * fork copies them.  Any thread, with no session's lock held.
+ * A blocking descriptor in a set is rare, but its reader would hang on half a record; and bytes of
+ * a handshake are no news to anybody.  Such registrations are remembered as long as that is so,
+ * for an event carries the program's data and not the number, and their events looked at again.
+ * An open session with O_NONBLOCK pays nothing for it.  Up to 256 a process; a fork copies them.
+ * Any thread, with no session's lock held.
  */
 void registration_note(int ep, int op, int fd, uint64_t entry, const struct epoll_event *event);
 

@@ -107,7 +107,8 @@ static bool lock(struct session *s)
 		pthread_mutex_consistent(&s->lock);
 		s->tls = NULL;
 		s->held_at = s->held_end = s->tail_at = s->tail_end = 0;
-		s->held = s->tail = s->part = s->early = NULL;
+		s->held = s->part = s->early = NULL;
+		session_set_tail(s, NULL);
 		s->reason = REGISTRY_HOLDER_DIED;
 		session_move(s, SESSION_BREAKS);
 		registry_verdict(s->registry, REGISTRY_REFUSED, REGISTRY_HOLDER_DIED);
@@ -304,7 +305,8 @@ static void clear(struct session *s)
 	s->tls = NULL;
 	s->region = NULL;
 	s->short_body = NULL;
-	s->held = s->part = s->tail = s->early = NULL;
+	s->held = s->part = s->early = NULL;
+	session_set_tail(s, NULL);
 	s->held_at = s->held_end = s->tail_at = s->tail_end = s->part_end = s->early_end = 0;
 	s->token = 0;
 }

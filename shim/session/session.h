@@ -168,6 +168,12 @@ static inline bool session_is_up(const struct session *s)
 	return s->state >= SESSION_OPEN && s->state <= SESSION_CLOSED;
 }
 
+/* session_is_pending() looks at it without the lock. */
+static inline void session_set_tail(struct session *s, uint8_t *tail)
+{
+	__atomic_store_n(&s->tail, tail, __ATOMIC_RELAXED);
+}
+
 /* Moves the handshake on as far as what has arrived allows.  Never waits. */
 void session_advance(struct session *s, int fd);
 

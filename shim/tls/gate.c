@@ -5,34 +5,53 @@
 #include "shim/base/guard.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 
-/* Writers first: a server that shakes hands all the time must still be able to fork. */
-#define FRESH PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
-static pthread_rwlock_t gate = FRESH;
+/*
+ * Not a pthread_rwlock_t: that knows its writer by thread id, and the thread that opens the gate in
+ * the child has another.  While the gate is closed the lock itself is held.
+ */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static unsigned inside;
+static bool closing; /* nobody else comes in, or a busy server could never fork */
 
 void gate_enter(void)
 {
 	guard_enter();
-	pthread_rwlock_rdlock(&gate);
+	pthread_mutex_lock(&lock);
+	while (closing)
+		pthread_cond_wait(&changed, &lock);
+	inside++;
+	pthread_mutex_unlock(&lock);
 }
 
 void gate_leave(void)
 {
-	pthread_rwlock_unlock(&gate);
+	pthread_mutex_lock(&lock);
+	if (--inside == 0 && closing)
+		pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
 	guard_leave();
 }
 
 void gate_close(void)
 {
-	pthread_rwlock_wrlock(&gate);
+	pthread_mutex_lock(&lock);
+	closing = true;
+	while (inside)
+		pthread_cond_wait(&changed, &lock);
 }
 
 void gate_open(void)
 {
-	pthread_rwlock_unlock(&gate);
+	closing = false;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
 }
 
 void gate_renew(void)
 {
-	gate = (pthread_rwlock_t)FRESH;
+	changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	gate_open();
 }

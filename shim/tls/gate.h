@@ -15,7 +15,7 @@ void gate_leave(void);
 /* Around fork(2). */
 void gate_close(void);
 void gate_open(void);
-/* The child's side: a rwlock knows its writer by thread id, and the child's thread has another. */
+/* The child's side: whoever waited at the gate is not here. */
 void gate_renew(void);
 
 #endif

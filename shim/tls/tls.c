@@ -219,8 +219,8 @@ enum tls_result tls_open(struct tls *t, struct tls_io *io, void *dst, size_t siz
 {
 	*got = 0;
 	/*
-	 * After an alert wolfSSL keeps the record's body until it is freed.  Alerts are short, and a
-	 * short body has a place that lasts.
+	 * After an alert wolfSSL keeps the record's body until it is freed.  Alerts are short, and
+	 * a short body has a place that lasts.
 	 */
 	bool is_short = io->record_size <= TLS_SHORT;
 	struct memory_bench bench = {0};
