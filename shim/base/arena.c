@@ -23,7 +23,7 @@ static uint8_t *slots, *regions;
 static uint32_t region_count;
 
 /*
- * 64 Ki regions are 16 GiB of address space, which a limited process (RLIMIT_AS, strict
+ * 64 Ki regions are 32 GiB of address space, which a limited process (RLIMIT_AS, strict
  * overcommit) may not have: then fewer, down to a handful.
  */
 bool arena_init(void)
@@ -107,7 +107,7 @@ uint32_t arena_slot_end(void)
 /*
  * Regions begin on different pages of their stretch and at different lines of that page.  Were
  * all aligned alike, the hot fields of all sessions would compete for the same few sets of the
- * processor's caches: measured with 50 connections, a tenth of the time spent here.
+ * processor's caches, which take a place in memory by its low bits.
  */
 enum { COLOURS = 32, PAGE = 4096, LINE = 64 };
 
