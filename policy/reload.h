@@ -10,7 +10,7 @@
 /*
  * A watch remembers what the files looked like (device, inode, size, mtime and ctime in
  * nanoseconds, through every symbolic link) when they were last read.  Files are reached through
- * directory descriptors opened by watch_open(), so a later chroot does not cut them off.
+ * directory descriptors opened by policy_watch_new(), so a later chroot does not cut them off.
  * Not thread safe: callers hold one lock around a watch.
  */
 struct policy_watch;

@@ -25,6 +25,7 @@ static __thread void *adding;
 static __thread struct region *current;
 static __thread struct memory_bench *bench;
 static struct region *heap;
+/* Free in a forked child: whoever allocates here is inside the gate (gate.h). */
 static pthread_mutex_t heap_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct memory_scope memory_begin(struct region *region, struct memory_bench *given)
@@ -42,16 +43,6 @@ bool memory_end(struct memory_scope before)
 	bench = before.bench;
 	adding = NULL;
 	return clean;
-}
-
-void memory_lock(void)
-{
-	pthread_mutex_lock(&heap_lock);
-}
-
-void memory_unlock(void)
-{
-	pthread_mutex_unlock(&heap_lock);
 }
 
 static struct region *reserve_heap(void)
@@ -116,11 +107,11 @@ void *memory_lasting(struct region *region, size_t size)
 
 static void *in_heap(size_t size)
 {
-	memory_lock();
+	pthread_mutex_lock(&heap_lock);
 	if (!heap)
 		heap = reserve_heap();
 	void *p = heap ? in_region(heap, size, DYNAMIC_TYPE_SSL) : NULL;
-	memory_unlock();
+	pthread_mutex_unlock(&heap_lock);
 	return p;
 }
 
@@ -159,9 +150,9 @@ void XFREE(void *p, void *hint, int type)
 	struct origin *block = (struct origin *)p - 1;
 	struct region *region = block->region;
 	if (region == heap) {
-		memory_lock();
+		pthread_mutex_lock(&heap_lock);
 		region_free(heap, block);
-		memory_unlock();
+		pthread_mutex_unlock(&heap_lock);
 	} else {
 		region_free(region, block);
 	}

@@ -43,10 +43,6 @@ _Bool memory_end(struct memory_scope before);
 /* A block that lasts as long as the region, and that wolfSSL may free. */
 void *memory_lasting(struct region *region, size_t size);
 
-/* Around fork(2), so that the child does not inherit the heap's lock from another thread. */
-void memory_lock(void);
-void memory_unlock(void);
-
 /* The hooks that wolfSSL calls (wolfssl/wolfcrypt/types.h, XMALLOC_USER). */
 void *XMALLOC(size_t size, void *hint, int type);
 void *XREALLOC(void *p, size_t size, void *hint, int type);
