@@ -26,18 +26,35 @@ static int64_t cost(size_t size)
 	return (int64_t)size * 2 + PACKET;
 }
 
-static int64_t ask_room(int fd)
+/* Socket memory that is free; *queued, what the queue holds. */
+static int64_t ask_room(int fd, uint32_t *queued)
 {
 	uint32_t memory[SK_MEMINFO_VARS] = {0};
 	socklen_t length = sizeof memory;
+	*queued = 0;
 	if (kernel_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &length) < 0)
 		return 0;
-	int64_t room = (int64_t)memory[SK_MEMINFO_SNDBUF] - memory[SK_MEMINFO_WMEM_QUEUED];
+	*queued = memory[SK_MEMINFO_WMEM_QUEUED];
+	int64_t room = (int64_t)memory[SK_MEMINFO_SNDBUF] - *queued;
 	/* tcp(7), TCP_NOTSENT_LOWAT: a program may have asked for a shorter queue. */
 	int limit = kernel_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0);
 	if (limit > 0 && limit < room)
 		room = limit;
 	return room;
+}
+
+/*
+ * A kernel that is full sends all it has, Nagle's rule or not: what would complete the last
+ * segment cannot come.  When we say that it is full, we must see to that; otherwise a short queue
+ * lies until the peer's delayed acknowledgement, 40 ms for every few thousand bytes.  A longer
+ * queue has whole segments in it, and moves.
+ */
+static void push(int fd, uint32_t queued)
+{
+	if (!queued || queued > 4 * UINT16_MAX || kernel_option(fd, IPPROTO_TCP, TCP_NODELAY, 1))
+		return;
+	kernel_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* tcp(7): "explicit flush" */
+	kernel_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 0);
 }
 
 /*
@@ -49,12 +66,15 @@ size_t record_room(struct session *s, int fd, size_t size)
 	size_t want = size < BATCH ? size : BATCH;
 	if (s->room >= cost(want + 256))
 		return want;
-	s->room = ask_room(fd);
+	uint32_t queued;
+	s->room = ask_room(fd, &queued);
 	if (s->room >= cost(want + 256))
 		return want;
-	if (!(kernel_poll(fd, POLLOUT) & POLLOUT))
+	if (!(kernel_poll(fd, POLLOUT) & POLLOUT)) {
+		push(fd, queued);
 		return 0;
-	s->room = ask_room(fd);
+	}
+	s->room = ask_room(fd, &queued);
 	/* Less than all fits: a record as large as certainly does, at the least a small one. */
 	int64_t fits = (s->room - PACKET) / 2 - 256;
 	size_t least = 512;
