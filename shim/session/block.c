@@ -281,30 +281,6 @@ static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static size_t total(const struct iovec *iov, int count)
-{
-	size_t sum = 0;
-	for (int i = 0; i < count; i++)
-		sum += iov[i].iov_len;
-	return sum;
-}
-
-/* Copies size bytes from a flat buffer to where `at` bytes into the vector is. */
-static void scatter(const struct iovec *iov, size_t at, const uint8_t *from, size_t size)
-{
-	for (; size; iov++) {
-		if (at >= iov->iov_len) {
-			at -= iov->iov_len;
-			continue;
-		}
-		size_t part = iov->iov_len - at < size ? iov->iov_len - at : size;
-		memcpy((uint8_t *)iov->iov_base + at, from, part);
-		from += part;
-		size -= part;
-		at = 0;
-	}
-}
-
 /*
  * A connect that failed has its own errno, which the kernel tells once.  After a reset was told
  * TCP says end-of-file; after any other failure it stays an error, for there the end of the
@@ -335,23 +311,22 @@ static ssize_t read_flat(struct session *s, int fd, uint8_t *dst, size_t size, i
 	return record_read(s, fd, dst, size);
 }
 
-/* One look, under the lock: what is there goes to `done` bytes into the vector and on. */
-static ssize_t read_now(int fd, uint64_t entry, const struct iovec *iov, int count, size_t done,
-                        size_t size, int flags)
+/* One look, under the lock: up to size bytes of what is there. */
+static ssize_t read_now(int fd, uint64_t entry, struct vector v, size_t size, int flags)
 {
 	struct session *s = session_enter(entry);
 	if (!s)
 		return session_absent(entry);
 	ssize_t got;
-	if (count == 1 && !(flags & MSG_TRUNC)) {
-		got = read_flat(s, fd, (uint8_t *)iov->iov_base + done, size - done, flags);
+	if (v.count == 1 && !(flags & MSG_TRUNC)) {
+		got = read_flat(s, fd, (uint8_t *)v.iov->iov_base + v.at, size, flags);
 	} else {
 		/* Through a flat buffer: a vector of small pieces would cost a system call each. */
 		uint8_t *scratch = scratch_take();
-		size_t part = size - done < SCRATCH_SIZE ? size - done : SCRATCH_SIZE;
+		size_t part = size < SCRATCH_SIZE ? size : SCRATCH_SIZE;
 		got = scratch ? read_flat(s, fd, scratch, part, flags) : OUTCOME_NO_MEMORY;
 		if (got > 0 && !(flags & MSG_TRUNC))
-			scatter(iov, done, scratch, (size_t)got);
+			vector_fill(v, scratch, (size_t)got);
 		scratch_give(scratch);
 	}
 	session_leave(s);
@@ -360,18 +335,21 @@ static ssize_t read_now(int fd, uint64_t entry, const struct iovec *iov, int cou
 
 ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
 {
-	size_t size = total(iov, count), done = 0;
+	struct vector v = {iov, count, 0};
+	size_t size = vector_size(v), done = 0;
 	/* Asking for nothing waits for something all the same (recv(2), not read(2)). */
 	uint8_t byte;
 	struct iovec nothing = {&byte, 1};
 	bool wait_all = (flags & MSG_WAITALL) && !(flags & MSG_PEEK);
 	for (;;) {
-		ssize_t got = size ? read_now(fd, entry, iov, count, done, size, flags)
-		                   : read_now(fd, entry, &nothing, 1, 0, 1, flags | MSG_PEEK);
+		ssize_t got = size ? read_now(fd, entry, v, size - done, flags)
+		                   : read_now(fd, entry, (struct vector){&nothing, 1, 0}, 1,
+		                              flags | MSG_PEEK);
 		if (got == OUTCOME_END || !size)
 			got = got > 0 || got == OUTCOME_END ? 0 : got;
 		if (got > 0) {
 			done += (size_t)got;
+			vector_skip(&v, (size_t)got);
 			bool more = count > 1 && (size_t)got == SCRATCH_SIZE && done < size;
 			if (done == size || !(wait_all || more) || (flags & MSG_PEEK))
 				return (ssize_t)done;
@@ -392,13 +370,17 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static ssize_t write_flat(struct session *s, int fd, const uint8_t *src, size_t size, int flags)
+/* What fits of the first element: the caller comes again with the rest. */
+static ssize_t write_early(struct session *s, int fd, struct vector v, int flags)
 {
-	if (s->state <= SESSION_HANDSHAKING)
-		session_advance(s, fd);
-	if (s->state <= SESSION_HANDSHAKING)
-		return (flags & MSG_DONTWAIT) || s->to_self || kernel_nonblocking(fd)
-		               ? session_write_early(s, fd, src, size) : OUTCOME_AGAIN;
+	if (!(flags & MSG_DONTWAIT) && !s->to_self && !kernel_nonblocking(fd))
+		return OUTCOME_AGAIN;
+	return session_write_early(s, fd, (const uint8_t *)v.iov->iov_base + v.at,
+	                           v.iov->iov_len - v.at);
+}
+
+static ssize_t write_open(struct session *s, int fd, struct vector v, size_t size, int flags)
+{
 	if (s->state == SESSION_FAILED) {
 		bool told = s->reset_told;
 		ssize_t outcome = failure(s, fd);
@@ -406,55 +388,33 @@ static ssize_t write_flat(struct session *s, int fd, const uint8_t *src, size_t 
 	}
 	if (s->state == SESSION_SHUT_WRITE || s->state == SESSION_CLOSED || s->shutdown_wanted)
 		return OUTCOME_PIPE;
-	return record_write(s, fd, src, size, flags & MSG_MORE);
+	return record_write(s, fd, v, size, flags & MSG_MORE);
 }
 
-/* Small pieces become one record, as they would become one segment. */
-static ssize_t write_now(int fd, uint64_t entry, const struct iovec *iov, int count, size_t done,
-                         int flags)
+static ssize_t write_now(int fd, uint64_t entry, struct vector v, size_t size, int flags)
 {
-	while (count && done >= iov->iov_len) {
-		done -= iov->iov_len;
-		iov++;
-		count--;
-	}
-	if (!count)
-		return 0;
 	struct session *s = session_enter(entry);
 	if (!s)
 		return session_absent(entry);
-	ssize_t put;
-	size_t first = iov->iov_len - done;
-	if (count == 1 || first >= TLS_PLAIN) {
-		put = write_flat(s, fd, (const uint8_t *)iov->iov_base + done, first, flags);
-	} else {
-		uint8_t *scratch = scratch_take();
-		size_t size = 0;
-		for (int i = 0; scratch && i < count && size < 4 * TLS_PLAIN; i++) {
-			size_t part = iov[i].iov_len - done;
-			if (part > 4 * TLS_PLAIN - size)
-				part = 4 * TLS_PLAIN - size;
-			if (part)
-				memcpy(scratch + size, (const uint8_t *)iov[i].iov_base + done,
-				       part);
-			size += part;
-			done = 0;
-		}
-		put = scratch ? write_flat(s, fd, scratch, size, flags) : OUTCOME_NO_MEMORY;
-		scratch_give(scratch);
-	}
+	if (s->state <= SESSION_HANDSHAKING)
+		session_advance(s, fd);
+	ssize_t put = s->state <= SESSION_HANDSHAKING ? write_early(s, fd, v, flags)
+	                                              : write_open(s, fd, v, size, flags);
 	session_leave(s);
 	return put;
 }
 
 ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
 {
-	size_t size = total(iov, count), done = 0;
+	struct vector v = {iov, count, 0};
+	size_t size = vector_size(v), done = 0;
 	int64_t deadline = -1;
+	vector_skip(&v, 0);
 	while (done < size) {
-		ssize_t put = write_now(fd, entry, iov, count, done, flags);
+		ssize_t put = write_now(fd, entry, v, size - done, flags);
 		if (put > 0) {
 			done += (size_t)put;
+			vector_skip(&v, (size_t)put);
 			continue;
 		}
 		if (put != OUTCOME_AGAIN)

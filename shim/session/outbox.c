@@ -3,6 +3,7 @@
 #include "shim/session/record.h"
 
 #include "shim/base/kernel.h"
+#include "shim/base/scratch.h"
 
 #include <errno.h>
 #include <linux/sock_diag.h>
@@ -165,32 +166,60 @@ void record_send(struct session *s, int fd, struct tls_io *io, int flags)
 		s->kernel_error = ENOMEM;
 }
 
-ssize_t record_write(struct session *s, int fd, const uint8_t *src, size_t size, int flags)
+/* Encrypts the next `part` bytes into io->out. */
+static bool seal(struct session *s, struct tls_io *io, struct vector *v, size_t part,
+                 uint8_t *record)
 {
-	struct tls_io io;
+	while (part) {
+		size_t size;
+		const uint8_t *src = vector_next(v, part, record, &size);
+		if (!tls_seal(s->tls, io, src, size))
+			return false;
+		part -= size;
+	}
+	return true;
+}
+
+/* As much as the kernel has room for. */
+static size_t write_records(struct session *s, int fd, struct tls_io *io, struct vector v,
+                            size_t size, uint8_t *record, int flags)
+{
 	size_t done = 0;
-	if (s->kernel_error)
-		return OUTCOME_PIPE;
-	if (!record_flush(s, fd))
-		return s->kernel_error ? OUTCOME_ERRNO - s->kernel_error : OUTCOME_AGAIN;
-	if (!session_io(s, &io))
-		return OUTCOME_NO_MEMORY;
 	while (done < size && !s->tail) {
 		size_t part = record_room(s, fd, size - done);
 		if (!part)
 			break;
-		if (!tls_seal(s->tls, &io, src + done, part)) {
-			s->tls_abandoned |= io.abandoned;
+		bool fine = seal(s, io, &v, part, record);
+		s->tls_abandoned |= io->abandoned;
+		if (!fine) {
 			session_fail(s, fd, REGISTRY_INTERNAL);
 			break;
 		}
-		record_send(s, fd, &io, flags);
+		record_send(s, fd, io, flags);
 		s->pushed = true;
 		if (s->kernel_error)
 			break;
 		done += part;
 	}
+	return done;
+}
+
+ssize_t record_write(struct session *s, int fd, struct vector v, size_t size, int flags)
+{
+	struct tls_io io;
+	if (s->kernel_error)
+		return OUTCOME_PIPE;
+	if (!record_flush(s, fd))
+		return s->kernel_error ? OUTCOME_ERRNO - s->kernel_error : OUTCOME_AGAIN;
+	/* Pieces are gathered into a record of their own place. */
+	uint8_t *record = v.count > 1 ? scratch_take() : NULL;
+	if ((v.count > 1 && !record) || !session_io(s, &io)) {
+		scratch_give(record);
+		return OUTCOME_NO_MEMORY;
+	}
+	size_t done = write_records(s, fd, &io, v, size, record, flags);
 	session_io_end(&io);
+	scratch_give(record);
 	/* The number is no socket any more: a close that we did not see.  The record is lost, and
 	 * with it its place in the order of records. */
 	if (s->kernel_error == ENOTSOCK || s->kernel_error == EBADF) {

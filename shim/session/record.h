@@ -4,6 +4,7 @@
 #define SLEEVE_SESSION_RECORD_H
 
 #include "shim/session/session.h"
+#include "shim/session/vector.h"
 
 /*
  * The token rule: a session never holds deliverable plaintext unless at least one byte of its
@@ -31,11 +32,11 @@ bool record_readable(struct session *s, int fd);
 size_t record_available(struct session *s, int fd);
 
 /*
- * Encrypts and hands to the kernel as much as it takes; a count below size means that its buffer
- * is full and that it will report EPOLLOUT, as an edge too.  flags: MSG_MORE.  OUTCOME_AGAIN,
- * or the kernel's errno.
+ * Encrypts the next size bytes and hands to the kernel as much as it takes; a count below size
+ * means that its buffer is full and that it will report EPOLLOUT, as an edge too.  flags: MSG_MORE.
+ * OUTCOME_AGAIN, or the kernel's errno.
  */
-ssize_t record_write(struct session *s, int fd, const uint8_t *src, size_t size, int flags);
+ssize_t record_write(struct session *s, int fd, struct vector v, size_t size, int flags);
 
 /* How much plaintext the kernel has room for now; 0: none, and it will report EPOLLOUT. */
 size_t record_room(struct session *s, int fd, size_t size);
