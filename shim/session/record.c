@@ -149,7 +149,8 @@ static enum tls_result open_record(struct session *s, int fd, struct tls_io *io,
 	io->out_used = 0;
 	enum tls_result result = tls_open(s->tls, io, dst, size, got, &reason);
 	s->tls_abandoned |= io->abandoned;
-	if (io->out_used)
+	/* Nothing follows our close_notify (RFC 8446 section 6.1). */
+	if (io->out_used && s->state != SESSION_SHUT_WRITE && s->state != SESSION_CLOSED)
 		record_send(s, fd, io, 0);
 	if (result == TLS_CLOSED)
 		session_peer_closed(s, fd);

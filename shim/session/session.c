@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One sleeved connection: its states, its holders, its end. */
+/* One sleeved connection: its states, its lock, its birth. */
 #include "shim/session/session.h"
 
 #include "shim/base/arena.h"
@@ -10,17 +10,12 @@
 #include "shim/base/scratch.h"
 #include "shim/base/table.h"
 #include "shim/session/pending.h"
-#include "shim/session/record.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 _Static_assert(sizeof(struct session) <= ARENA_SLOT, "a session fits its slot");
 
@@ -194,7 +189,7 @@ struct region *session_region(struct session *s)
 	return s->region;
 }
 
-/* ---- birth and death ------------------------------------------------------------------------- */
+/* ---- birth ----------------------------------------------------------------------------------- */
 
 static uint64_t cookie_of(int fd)
 {
@@ -290,246 +285,4 @@ void session_connected(uint64_t entry, const struct sockaddr *local)
 	if (local)
 		registry_local(s->registry, local);
 	session_leave(s);
-}
-
-/*
- * Everything secret goes now; the slot itself may stay until the last descriptor does.  The
- * context's count drops in this process, where it was raised or inherited.
- */
-static void clear(struct session *s)
-{
-	if (!s->tls_abandoned && s->tls_maker == process_id)
-		tls_free(s->tls, s->region);
-	if (s->region)
-		arena_region_give(s->region);
-	s->tls = NULL;
-	s->region = NULL;
-	s->short_body = NULL;
-	s->held = s->part = s->early = NULL;
-	session_set_tail(s, NULL);
-	s->held_at = s->held_end = s->tail_at = s->tail_end = s->part_end = s->early_end = 0;
-	s->token = 0;
-}
-
-static const char *end_of(struct session *s)
-{
-	return s->peer.rule->side == POLICY_CONNECT ? "to" : "from";
-}
-
-void session_describe(const struct session *s, char *text, size_t size)
-{
-	char address[INET6_ADDRSTRLEN];
-	const uint8_t *bytes = s->peer.address;
-	bool v4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)bytes);
-	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? bytes + 12 : bytes, address, sizeof address);
-	snprintf(text, size, v4 ? "%s:%u" : "[%s]:%u", address, s->registry->remote.port);
-}
-
-static void report_failure(struct session *s, bool was_up)
-{
-	static const char *const reasons[] = {
-#define X(name, text) text,
-		REGISTRY_REASONS(X)
-#undef X
-	};
-	char peer[128];
-	session_describe(s, peer, sizeof peer);
-	/* A probe that connects and goes away is nobody's error. */
-	bool quiet = s->reason == REGISTRY_PEER_CLOSED || s->reason == REGISTRY_RESET;
-	log_say(quiet ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-	        "connection %s %s %s: %s (rule \"%s\"%s%s%s%s)", end_of(s), peer,
-	        was_up ? "broken" : "refused", reasons[s->reason], s->peer.rule->name,
-	        s->peer.expected ? ", expected name " : "", s->peer.expected ? s->name : "",
-	        s->peer.names[0] ? ", peer shows " : "", s->peer.names);
-}
-
-/*
- * tcp(7), TCP_INFO: bytes_sent - bytes_retrans + notsent_bytes is the payload written to the
- * socket, to the byte.  More than we wrote means that somebody wrote past us.
- */
-static void attest(struct session *s, int fd)
-{
-	struct {
-		struct tcp_info old;
-		uint8_t rest[256];
-	} info = {0};
-	socklen_t length = sizeof info;
-	if (kernel_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 || length < 232)
-		return;
-	const uint8_t *raw = (const uint8_t *)&info;
-	uint64_t sent, again;
-	uint32_t unsent;
-	memcpy(&unsent, raw + 144, sizeof unsent); /* tcpi_notsent_bytes */
-	memcpy(&sent, raw + 200, sizeof sent);     /* tcpi_bytes_sent */
-	memcpy(&again, raw + 208, sizeof again);   /* tcpi_bytes_retrans */
-	int64_t difference = (int64_t)(sent - again + unsent) -
-	                     (int64_t)__atomic_load_n(&s->registry->wire_out, __ATOMIC_RELAXED);
-	uint8_t state = raw[0]; /* tcpi_state */
-	if (unsent && (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK || state == TCP_CLOSING ||
-	               state == TCP_CLOSE))
-		difference--; /* our FIN, which waits to be sent, is counted as a byte */
-	if (difference <= 0)
-		return;
-	char peer[128];
-	session_describe(s, peer, sizeof peer);
-	registry_bypass(s->registry, difference);
-	log_say(LOG_LEVEL_ERROR, "connection %s %s: bypass: %lld bytes were written to the socket "
-	        "past Sleeve", end_of(s), peer, (long long)difference);
-}
-
-void session_fail(struct session *s, int fd, enum registry_reason reason)
-{
-	if (s->state == SESSION_FAILED)
-		return;
-	bool was_up = session_is_up(s);
-	session_move(s, SESSION_BREAKS);
-	s->reason = (uint8_t)reason;
-	registry_verdict(s->registry, was_up ? REGISTRY_TLS : REGISTRY_REFUSED, reason);
-	report_failure(s, was_up);
-	if (was_up)
-		attest(s, fd);
-	if (reason != REGISTRY_RESET)
-		kernel_shutdown(fd, SHUT_RDWR);
-	clear(s);
-}
-
-void session_peer_closed(struct session *s, int fd)
-{
-	session_move(s, SESSION_PEER_CLOSES);
-	/* As if FIN had come: readable for ever, EPOLLRDHUP, whoever polls it. */
-	kernel_shutdown(fd, SHUT_RD);
-}
-
-void session_shut_write(struct session *s, int fd)
-{
-	if (s->state == SESSION_FAILED || s->state == SESSION_SHUT_WRITE ||
-	    s->state == SESSION_CLOSED)
-		return;
-	if (!session_is_up(s) || !record_flush(s, fd)) {
-		s->shutdown_wanted = true;
-		return;
-	}
-	struct tls_io io;
-	if (session_io(s, &io)) {
-		tls_goodbye(s->tls, &io);
-		session_move(s, SESSION_WE_CLOSE);
-		record_send(s, fd, &io, 0);
-		session_io_end(&io);
-	}
-	s->shutdown_wanted = s->tail_at != s->tail_end;
-	if (!s->shutdown_wanted)
-		kernel_shutdown(fd, SHUT_WR);
-}
-
-/* ---- holders --------------------------------------------------------------------------------- */
-
-static void change_holder(struct session *s, pid_t from, pid_t to)
-{
-	for (int i = 0; i < SESSION_HOLDERS; i++)
-		if (s->holders[i] == from) {
-			s->holders[i] = to;
-			return;
-		}
-}
-
-void session_hold(uint64_t entry, pid_t unborn)
-{
-	struct session *s = session_enter(entry);
-	if (!s)
-		return;
-	s->holder_count++;
-	change_holder(s, 0, unborn);
-	session_leave(s);
-}
-
-void session_claim(uint64_t entry, pid_t unborn, pid_t now)
-{
-	struct session *s = session_enter(entry);
-	if (!s)
-		return;
-	change_holder(s, unborn, now);
-	session_leave(s);
-}
-
-void session_unhold(uint64_t entry, pid_t unborn)
-{
-	struct session *s = session_enter(entry);
-	if (!s)
-		return;
-	change_holder(s, unborn, 0);
-	s->holder_count--;
-	session_leave(s);
-}
-
-void session_lend(uint64_t entry)
-{
-	struct session *s = session_enter(entry);
-	if (!s)
-		return;
-	if (s->holder_count > 1) {
-		s->holder_count--;
-		change_holder(s, process_id, 0);
-	}
-	session_leave(s);
-}
-
-void session_reclaim(uint64_t entry)
-{
-	struct session *s = session_enter(entry);
-	if (!s)
-		return;
-	bool lent = true;
-	for (int i = 0; i < SESSION_HOLDERS; i++)
-		lent &= s->holders[i] != process_id;
-	if (lent) {
-		s->holder_count++;
-		change_holder(s, 0, process_id);
-	}
-	session_leave(s);
-}
-
-/* A holder that was killed could not say so. */
-static void forget_the_dead(struct session *s)
-{
-	for (int i = 0; i < SESSION_HOLDERS && s->holder_count > 1; i++) {
-		pid_t pid = s->holders[i];
-		if (pid > 0 && pid != process_id && kill(pid, 0) < 0 && errno == ESRCH) {
-			s->holders[i] = 0;
-			s->holder_count--;
-		}
-	}
-}
-
-static void end(struct session *s, int fd)
-{
-	record_farewell(s, fd);
-	if (s->state != SESSION_FAILED && s->state != SESSION_FRESH)
-		attest(s, fd); /* a failed one was looked at when it failed */
-	registry_close(s->registry);
-	clear(s);
-	struct rulebook *rulebook = s->rulebook;
-	s->rulebook = NULL;
-	s->holder_count = 0;
-	s->stamp++;
-	uint32_t slot = s->slot;
-	session_leave(s);
-	arena_slot_give(slot);
-	rulebook_put(rulebook);
-}
-
-void session_drop(uint64_t entry, int fd)
-{
-	int saved = errno;
-	struct session *s = session_enter(entry);
-	if (!s)
-		return;
-	forget_the_dead(s);
-	if (s->holder_count == 1) {
-		end(s, fd);
-	} else {
-		change_holder(s, process_id, 0);
-		s->holder_count--;
-		session_leave(s);
-	}
-	errno = saved;
 }

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The processes that hold a session (fork(2)); the last one says goodbye. */
+#include "shim/session/session.h"
+
+#include "shim/base/process.h"
+
+#include <errno.h>
+#include <signal.h>
+
+static void change_holder(struct session *s, pid_t from, pid_t to)
+{
+	for (int i = 0; i < SESSION_HOLDERS; i++)
+		if (s->holders[i] == from) {
+			s->holders[i] = to;
+			return;
+		}
+}
+
+void session_hold(uint64_t entry, pid_t unborn)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	s->holder_count++;
+	change_holder(s, 0, unborn);
+	session_leave(s);
+}
+
+void session_claim(uint64_t entry, pid_t unborn, pid_t now)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	change_holder(s, unborn, now);
+	session_leave(s);
+}
+
+void session_unhold(uint64_t entry, pid_t unborn)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	change_holder(s, unborn, 0);
+	s->holder_count--;
+	session_leave(s);
+}
+
+void session_lend(uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	if (s->holder_count > 1) {
+		s->holder_count--;
+		change_holder(s, process_id, 0);
+	}
+	session_leave(s);
+}
+
+void session_reclaim(uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	bool lent = true;
+	for (int i = 0; i < SESSION_HOLDERS; i++)
+		lent &= s->holders[i] != process_id;
+	if (lent) {
+		s->holder_count++;
+		change_holder(s, 0, process_id);
+	}
+	session_leave(s);
+}
+
+/* A holder that was killed could not say so. */
+static void forget_the_dead(struct session *s)
+{
+	for (int i = 0; i < SESSION_HOLDERS && s->holder_count > 1; i++) {
+		pid_t pid = s->holders[i];
+		if (pid > 0 && pid != process_id && kill(pid, 0) < 0 && errno == ESRCH) {
+			s->holders[i] = 0;
+			s->holder_count--;
+		}
+	}
+}
+
+void session_drop(uint64_t entry, int fd)
+{
+	int saved = errno;
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	forget_the_dead(s);
+	if (s->holder_count == 1) {
+		session_end(s, fd);
+	} else {
+		change_holder(s, process_id, 0);
+		s->holder_count--;
+		session_leave(s);
+	}
+	errno = saved;
+}
