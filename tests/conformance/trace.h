@@ -124,7 +124,7 @@ HELPER void watchdog_start(void)
 	const char *text = getenv("TRACE_WATCHDOG");
 	struct itimerspec when = {.it_value = {.tv_sec = text ? atoi(text) : 10}};
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMAX};
-	struct sigaction action = {.sa_handler = watchdog_bark};
+	struct sigaction action = {.sa_handler = watchdog_bark, .sa_flags = SA_RESTART};
 	timer_t timer;
 	sigaction(SIGRTMAX, &action, NULL);
 	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &when, NULL))
