@@ -119,6 +119,16 @@ bool kernel_restarts(void)
 	return any;
 }
 
+bool kernel_lives(pid_t pid)
+{
+	int fd = (int)call(SYS_pidfd_open, pid, 0, 0, 0, 0, 0);
+	if (fd < 0) /* it is gone, or there is no such call or no room */
+		return fd != -ESRCH && call(SYS_kill, pid, 0, 0, 0, 0, 0) != -ESRCH;
+	bool ended = kernel_poll(fd, POLLIN) & POLLIN;
+	call(SYS_close, fd, 0, 0, 0, 0, 0);
+	return !ended;
+}
+
 int64_t kernel_now(void)
 {
 	struct timespec now;

@@ -34,6 +34,8 @@ void kernel_wake(const uint32_t *word);
 uint64_t kernel_signal_mask(uint64_t mask);
 /* Would the kernel restart an interrupted call, whichever signal it was?  signal(7), SA_RESTART. */
 bool kernel_restarts(void);
+/* False for one that has ended, though nobody has waited for it yet (pidfd_open(2)). */
+bool kernel_lives(pid_t pid);
 int64_t kernel_now(void);      /* CLOCK_MONOTONIC, nanoseconds */
 
 #endif

@@ -26,7 +26,9 @@
  * parent of an accept-and-fork server could be the last to close before it, and say goodbye.
  *
  * Other threads go on meanwhile: a session they make between the walk and the fork is in the
- * child's table without a hold.  The child takes such numbers out of service.
+ * child's table without a hold.  So is one that this very thread is in, where a signal handler
+ * forks: whoever waited for its lock in the child might be waited for by the handler.  The child
+ * takes such numbers out of service.
  */
 static uint8_t held[ARENA_SLOTS]; /* 1 held for this fork, 2 claimed */
 /* The child's name until it has a pid; no other fork uses it. */
@@ -45,10 +47,8 @@ static void each_session(void (*visit)(int fd, uint64_t entry))
 static void hold(int fd, uint64_t entry)
 {
 	(void)fd;
-	if (held[table_slot(entry)])
-		return;
-	held[table_slot(entry)] = 1;
-	session_hold(entry, unborn);
+	if (!held[table_slot(entry)])
+		held[table_slot(entry)] = session_hold(entry, unborn);
 }
 
 /* The child's pid is not known here; the child puts it in.  Nothing is left to do but forget. */

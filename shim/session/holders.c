@@ -2,10 +2,10 @@
 /* The processes that hold a session (fork(2)); the last one says goodbye. */
 #include "shim/session/session.h"
 
+#include "shim/base/kernel.h"
 #include "shim/base/process.h"
 
 #include <errno.h>
-#include <signal.h>
 
 static void change_holder(struct session *s, pid_t from, pid_t to)
 {
@@ -16,14 +16,15 @@ static void change_holder(struct session *s, pid_t from, pid_t to)
 		}
 }
 
-void session_hold(uint64_t entry, pid_t unborn)
+bool session_hold(uint64_t entry, pid_t unborn)
 {
 	struct session *s = session_enter(entry);
 	if (!s)
-		return;
+		return false;
 	s->holder_count++;
 	change_holder(s, 0, unborn);
 	session_leave(s);
+	return true;
 }
 
 void session_claim(uint64_t entry, pid_t unborn, pid_t now)
@@ -77,7 +78,7 @@ static void forget_the_dead(struct session *s)
 {
 	for (int i = 0; i < SESSION_HOLDERS && s->holder_count > 1; i++) {
 		pid_t pid = s->holders[i];
-		if (pid > 0 && pid != process_id && kill(pid, 0) < 0 && errno == ESRCH) {
+		if (pid > 0 && pid != process_id && !kernel_lives(pid)) {
 			s->holders[i] = 0;
 			s->holder_count--;
 		}

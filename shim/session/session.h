@@ -152,8 +152,9 @@ bool session_is_pending(uint64_t entry);
 void session_drop(uint64_t entry, int fd);
 
 /* A fork is about to happen: one more holder each, under a name of its own (a negative number)
- * until its pid is known.  Then the pid, or, where the fork failed, the hold back. */
-void session_hold(uint64_t entry, pid_t unborn);
+ * until its pid is known.  Then the pid, or, where the fork failed, the hold back.  False: it is
+ * over, or this very thread is in it. */
+bool session_hold(uint64_t entry, pid_t unborn);
 void session_claim(uint64_t entry, pid_t unborn, pid_t now);
 void session_unhold(uint64_t entry, pid_t unborn);
 
