@@ -16,7 +16,7 @@ server() # PORT
 # The server repeats the text in its own report.
 client() # PORT TEXT
 {
-	"${as_client[@]}" iperf3 -c localhost -p "$1" -n 3M -J --extra-data "$2" \
+	"${as_client[@]}" iperf3 -4 -c localhost -p "$1" -n 3M -J --extra-data "$2" \
 		>"$tmp/report.json" 2>&1 || return
 	jq -e '.end.sum_sent.bytes >= 3000000' "$tmp/report.json" >/dev/null || return
 	await "the server's report" grep -q '"extra_data"' "$tmp/server.out"
@@ -38,7 +38,7 @@ client_as client
 server "$port"
 for options in "-R" "-P 4" "--bidir" "-l 100 -n 2M" "-l 1M -Z" "-l 4K -w 8K -R -P 2"; do
 	# shellcheck disable=SC2086 # the options are words
-	"${as_client[@]}" iperf3 -c localhost -p "$port" -n 40M $options -J \
+	"${as_client[@]}" iperf3 -4 -c localhost -p "$port" -n 40M $options -J \
 		>"$tmp/report.json" 2>&1 ||
 		fail "iperf3 $options failed: $(jq -r .error "$tmp/report.json")"
 	jq -e '.end.sum_received.bytes as $got | .end.sum_sent.bytes as $sent |

@@ -387,8 +387,10 @@ sessions()
 		>"$tmp/sessions.json" 2>"$tmp/sessions.err"
 }
 
-# The live sessions of one side of a port, as a jq filter.
+# The live sessions of one side of a port, as a jq filter.  Where localhost is ::1 first, TCP itself
+# refuses a client there, and it goes on to 127.0.0.1: what never sent a byte is not one of them.
 of_side='[.[] | select(.side == $side and .state != "closed" and
+	(.state != "failed" or .wire_out > 0) and
 	((if $side == "accept" then .local else .remote end) // "" | endswith(":" + $port)))]'
 
 session_open() # SIDE PORT

@@ -29,7 +29,7 @@ function serve(port) {
 
 // A duplex stream to the echo: what is written comes back.
 function talkNet(host, port, ready) {
-	const socket = net.connect({ host, port, allowHalfOpen: true, timeout: 25000 });
+	const socket = net.connect({ host, port, family: 4, allowHalfOpen: true, timeout: 25000 });
 	socket.on('error', die);
 	socket.on('timeout', () => die('timeout'));
 	socket.on('connect', () => ready(socket, socket));
