@@ -154,7 +154,7 @@ DOOR int fcntl64(int fd, int command, ...)
 
 static int available(int fd, uint64_t entry)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_by(fd, entry);
 	if (!s)
 		return 0;
 	session_advance(s, fd);

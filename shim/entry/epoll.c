@@ -17,7 +17,7 @@ DOOR int epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 	int saved = errno;
 	struct session *s = NULL;
 	if (session_peek_state(entry) <= SESSION_HANDSHAKING)
-		s = session_enter(entry);
+		s = session_enter_by(fd, entry);
 	if (s) {
 		session_advance(s, fd);
 		session_leave(s);

@@ -78,9 +78,9 @@ DOOR ssize_t sendfile(int out, int in, off_t *offset, size_t size)
 static ssize_t pipe_to_session(int in, int out, uint64_t entry, size_t size, unsigned flags)
 {
 	for (;;) {
-		struct session *s = session_enter(entry);
+		struct session *s = session_enter_by(out, entry);
 		if (!s)
-			return session_absent(entry);
+			return session_absent(out, entry);
 		session_advance(s, out);
 		size_t room = 0;
 		if (session_is_up(s))

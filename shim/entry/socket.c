@@ -35,7 +35,7 @@ DOOR int socketpair(int domain, int type, int protocol, int sv[2])
 static int greet(int fd, bool wait)
 {
 	uint64_t entry = table_session(fd);
-	struct session *s = entry ? session_enter(entry) : NULL;
+	struct session *s = entry ? session_enter_by(fd, entry) : NULL;
 	if (!s)
 		return 0;
 	bool verified = s->peer.rule->verified_connect;
@@ -100,7 +100,7 @@ static int connect_tcp(int fd, const struct sockaddr *address, socklen_t length)
 static int dissolve(int fd, uint64_t entry, const struct sockaddr *address, socklen_t length)
 {
 	int result = real.connect(fd, address, length);
-	struct session *s = result == 0 && (entry & 1) ? session_enter(entry) : NULL;
+	struct session *s = result == 0 && (entry & 1) ? session_enter_by(fd, entry) : NULL;
 	if (s) {
 		session_fail(s, fd, REGISTRY_RESET);
 		session_leave(s);
@@ -121,7 +121,7 @@ DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 	if (entry && (kernel_connected(fd) || !kernel_poll(fd, POLLOUT)))
 		return real.connect(fd, address, length);
 	if (entry == TABLE_OWN || entry == TABLE_REFUSED || entry == TABLE_CLOSING)
-		return (int)door_report(session_absent(entry), true);
+		return (int)door_report(session_absent(fd, entry), true);
 	if (entry)
 		descriptor_created(fd); /* an earlier try came to nothing */
 	return birth_is_tcp(fd, address) ? connect_tcp(fd, address, length)
@@ -199,7 +199,7 @@ DOOR int listen(int fd, int backlog)
 DOOR int shutdown(int fd, int how)
 {
 	uint64_t entry = table_session(fd);
-	struct session *s = entry ? session_enter(entry) : NULL;
+	struct session *s = entry ? session_enter_by(fd, entry) : NULL;
 	if (!s)
 		return real.shutdown(fd, how);
 	bool writing = how == SHUT_WR || how == SHUT_RDWR;
@@ -217,7 +217,7 @@ DOOR int shutdown(int fd, int how)
 /* A failed handshake is what a program that looks here after EPOLLERR wants to know. */
 static int pending_error(int fd, uint64_t entry, int error)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_by(fd, entry);
 	if (!s)
 		return error;
 	session_advance(s, fd);

@@ -17,6 +17,14 @@
 
 enum { NO_DESCRIPTOR = -1 };
 
+/* Whoever has entered the session by a number that is about to be closed comes out of it. */
+static void await_users(uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	if (s)
+		session_leave(s);
+}
+
 /* Puts `mark` in place of what the number names, and ends that if it was its last number. */
 static void release(int number, uint64_t entry, uint64_t mark, int fd)
 {
@@ -27,6 +35,8 @@ static void release(int number, uint64_t entry, uint64_t mark, int fd)
 		registry_close((struct registry_slot *)(uintptr_t)entry);
 	else if (last)
 		session_drop(entry, fd);
+	else
+		await_users(entry);
 }
 
 /*

@@ -21,7 +21,7 @@ enum { HIDDEN = 64, FEW = 16 };
 
 static void advance(int fd, uint64_t entry)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_by(fd, entry);
 	if (!s)
 		return;
 	session_advance(s, fd);
@@ -30,7 +30,7 @@ static void advance(int fd, uint64_t entry)
 
 short block_refine(int fd, uint64_t entry, short asked, short said)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_by(fd, entry);
 	if (!s)
 		return said;
 	if (s->state <= SESSION_HANDSHAKING) {
@@ -74,7 +74,7 @@ static short events_to_ask(const struct pollfd *p)
 	uint64_t entry = table_session(p->fd);
 	if (!entry || session_peek_state(entry) > SESSION_HANDSHAKING)
 		return p->events;
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_by(p->fd, entry);
 	if (!s)
 		return p->events;
 	session_advance(s, p->fd);
@@ -167,7 +167,7 @@ enum { TURN = 100000000 };
 
 static bool take_turn(int fd, uint64_t entry, bool *done, uint32_t *turn)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_by(fd, entry);
 	*done = true;
 	if (!s)
 		return false;
@@ -270,7 +270,7 @@ static ssize_t wait_to_read(int fd, uint64_t entry)
 static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)
 {
 	struct session *s = session_peek_state(entry) > SESSION_HANDSHAKING ? NULL
-	                                                                    : session_enter(entry);
+	                                                                    : session_enter_by(fd, entry);
 	bool to_self = s && s->to_self;
 	if (s)
 		session_leave(s);
@@ -314,9 +314,9 @@ static ssize_t read_flat(struct session *s, int fd, uint8_t *dst, size_t size, i
 /* One look, under the lock: up to size bytes of what is there. */
 static ssize_t read_now(int fd, uint64_t entry, struct vector v, size_t size, int flags)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_by(fd, entry);
 	if (!s)
-		return session_absent(entry);
+		return session_absent(fd, entry);
 	ssize_t got;
 	if (v.count == 1 && !(flags & MSG_TRUNC)) {
 		got = read_flat(s, fd, (uint8_t *)v.iov->iov_base + v.at, size, flags);
@@ -393,9 +393,9 @@ static ssize_t write_open(struct session *s, int fd, struct vector v, size_t siz
 
 static ssize_t write_now(int fd, uint64_t entry, struct vector v, size_t size, int flags)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_by(fd, entry);
 	if (!s)
-		return session_absent(entry);
+		return session_absent(fd, entry);
 	if (s->state <= SESSION_HANDSHAKING)
 		session_advance(s, fd);
 	ssize_t put = s->state <= SESSION_HANDSHAKING ? write_early(s, fd, v, flags)
@@ -448,7 +448,7 @@ void block_until_sent(int fd, uint64_t entry)
 {
 	int saved = errno;
 	for (;;) {
-		struct session *s = session_enter(entry);
+		struct session *s = session_enter_by(fd, entry);
 		if (!s)
 			break;
 		session_advance(s, fd);

@@ -82,7 +82,7 @@ unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t 
 	pending_lock();
 	for (unsigned i = 0; i < pending_count; i++) {
 		struct handshake h = list[i];
-		struct session *s = over(&h) ? NULL : session_enter(h.entry);
+		struct session *s = over(&h) ? NULL : session_enter_by(h.fd, h.entry);
 		if (!s)
 			continue;
 		bool unconnected = s->state == SESSION_FRESH &&

@@ -128,15 +128,24 @@ struct session *session_enter(uint64_t entry)
 	return NULL;
 }
 
+struct session *session_enter_by(int fd, uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	if (!s || table_get(fd) == entry)
+		return s;
+	session_leave(s);
+	return NULL;
+}
+
 /*
  * The entry's session is not to be had.  Still the same stamp: this very thread is in it, in a
  * signal handler that came in between.  Passing the call to the kernel would be plaintext.
  */
-ssize_t session_absent(uint64_t entry)
+ssize_t session_absent(int fd, uint64_t entry)
 {
 	if (entry == TABLE_OWN)
 		return OUTCOME_BAD_DESCRIPTOR;
-	if (entry == TABLE_CLOSING)
+	if (entry == TABLE_CLOSING || table_get(fd) != entry)
 		return OUTCOME_GONE;
 	if (table_slot(entry) >= ARENA_SLOTS)
 		return OUTCOME_REFUSED;

@@ -126,6 +126,12 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 
 /* The session behind a table entry, locked; NULL when it is over or was never ours. */
 struct session *session_enter(uint64_t entry);
+/*
+ * The same for who is about to use fd: NULL, too, when fd has another meaning by now.  Another
+ * thread may have closed it while others still hold the session, and a record that is sealed and
+ * cannot be sent is lost to all of them.  Closing waits for whoever is in (life/descriptor.c).
+ */
+struct session *session_enter_by(int fd, uint64_t entry);
 void session_leave(struct session *s);
 /* The slot of an entry, unlocked: only for waiting on s->turn. */
 struct session *session_at(uint64_t entry);
@@ -138,8 +144,8 @@ void session_listening(uint16_t port);
 
 /* The program's connect has returned; `local` may be NULL. */
 void session_connected(uint64_t entry, const struct sockaddr *local);
-/* Why session_enter() gave NULL, as an outcome. */
-ssize_t session_absent(uint64_t entry);
+/* Why session_enter_by() gave NULL, as an outcome. */
+ssize_t session_absent(int fd, uint64_t entry);
 
 /* The state as a hint, without the lock. */
 enum session_state session_peek_state(uint64_t entry);

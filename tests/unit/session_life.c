@@ -206,9 +206,11 @@ Test(session_life, a_stale_entry_reaches_nobody)
 {
 	struct link_pair *l = link_opened(POLICY_ACCEPT);
 	uint64_t old = l->entry;
+	int fd = l->fd;
 	link_free(l);
 	cr_expect_null(session_enter(old));
-	cr_expect_eq(session_absent(old), OUTCOME_GONE);
+	cr_expect_null(session_enter_by(fd, old));
+	cr_expect_eq(session_absent(fd, old), OUTCOME_GONE);
 	l = link_opened(POLICY_ACCEPT);
 	cr_expect_eq(table_slot(l->entry), table_slot(old), "the slot was not used again");
 	cr_expect_null(session_enter(old), "the key of the old one opens the new one");
