@@ -41,3 +41,8 @@ void scratch_give(uint8_t *buffer)
 	if (buffer)
 		munmap(buffer, SCRATCH_SIZE);
 }
+
+void scratch_clean_up(void *buffer)
+{
+	scratch_give(buffer);
+}

@@ -18,5 +18,7 @@ enum { SCRATCH_SIZE = 160 * 1024 };
 /* 16-byte aligned, SCRATCH_SIZE bytes; NULL when memory is refused. */
 uint8_t *scratch_take(void);
 void scratch_give(uint8_t *buffer); /* accepts NULL */
+/* The same for pthread_cleanup_push(3): a thread that waits with a buffer may be cancelled. */
+void scratch_clean_up(void *buffer);
 
 #endif

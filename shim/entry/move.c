@@ -8,6 +8,7 @@
 #include "shim/session/session.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -18,14 +19,9 @@ enum { CHUNK = 4 * TLS_PLAIN };
  * sendfile(2).  The file is read at its place, not through its position, and the position (or
  * *offset) is moved by what was really sent: nothing is read that the socket does not take.
  */
-static ssize_t file_to_session(int out, uint64_t entry, int in, off64_t *offset, size_t size)
+static ssize_t copy_file(int out, uint64_t entry, int in, off64_t at, size_t size,
+                         uint8_t *scratch)
 {
-	off64_t at = offset ? *offset : lseek64(in, 0, SEEK_CUR);
-	if (at < 0)
-		return OUTCOME_ERRNO - (!offset && errno == EBADF ? EBADF : EINVAL);
-	uint8_t *scratch = scratch_take();
-	if (!scratch)
-		return OUTCOME_NO_MEMORY;
 	size_t done = 0;
 	ssize_t result = 0;
 	while (done < size) {
@@ -43,14 +39,26 @@ static ssize_t file_to_session(int out, uint64_t entry, int in, off64_t *offset,
 		if (result < got)
 			break;
 	}
-	scratch_give(scratch);
-	if (!done)
-		return result;
-	if (offset)
-		*offset = at + (off64_t)done;
-	else
-		lseek64(in, at + (off64_t)done, SEEK_SET);
-	return (ssize_t)done;
+	return done ? (ssize_t)done : result;
+}
+
+static ssize_t file_to_session(int out, uint64_t entry, int in, off64_t *offset, size_t size)
+{
+	off64_t at = offset ? *offset : lseek64(in, 0, SEEK_CUR);
+	if (at < 0)
+		return OUTCOME_ERRNO - (!offset && errno == EBADF ? EBADF : EINVAL);
+	uint8_t *scratch = scratch_take();
+	if (!scratch)
+		return OUTCOME_NO_MEMORY;
+	ssize_t result;
+	pthread_cleanup_push(scratch_clean_up, scratch);
+	result = copy_file(out, entry, in, at, size, scratch);
+	pthread_cleanup_pop(true);
+	if (result > 0 && offset)
+		*offset = at + result;
+	else if (result > 0)
+		lseek64(in, at + result, SEEK_SET);
+	return result;
 }
 
 DOOR ssize_t sendfile64(int out, int in, off64_t *offset, size_t size)
@@ -74,6 +82,26 @@ DOOR ssize_t sendfile(int out, int in, off_t *offset, size_t size)
 
 /* ---- splice ---------------------------------------------------------------------------------- */
 
+static ssize_t fill_room(int in, int out, uint64_t entry, size_t room, unsigned flags)
+{
+	uint8_t *scratch = scratch_take();
+	if (!scratch)
+		return OUTCOME_NO_MEMORY;
+	struct pollfd p = {.fd = in, .events = POLLIN};
+	bool empty = (flags & SPLICE_F_NONBLOCK) && real.poll(&p, 1, 0) == 0;
+	ssize_t result = OUTCOME_AGAIN;
+	pthread_cleanup_push(scratch_clean_up, scratch);
+	if (!empty)
+		result = real.read(in, scratch, room < CHUNK ? room : CHUNK);
+	if (!empty && result < 0)
+		result = OUTCOME_ERRNO - errno;
+	struct iovec v = {scratch, (size_t)result};
+	if (result > 0)
+		result = block_send(out, entry, &v, 1, 0);
+	pthread_cleanup_pop(true);
+	return result;
+}
+
 /* The kernel's room is asked first: what has left the pipe must be taken. */
 static ssize_t pipe_to_session(int in, int out, uint64_t entry, size_t size, unsigned flags)
 {
@@ -91,21 +119,8 @@ static ssize_t pipe_to_session(int in, int out, uint64_t entry, size_t size, uns
 		session_leave(s);
 		if (failed)
 			room = 1; /* the write below finds the errno */
-		if (room) {
-			uint8_t *scratch = scratch_take();
-			if (!scratch)
-				return OUTCOME_NO_MEMORY;
-			size_t part = size < room ? size : room;
-			part = part < CHUNK ? part : CHUNK;
-			struct pollfd p = {.fd = in, .events = POLLIN};
-			bool empty = (flags & SPLICE_F_NONBLOCK) && real.poll(&p, 1, 0) == 0;
-			ssize_t got = empty ? -1 : real.read(in, scratch, part);
-			int error = empty ? EAGAIN : errno;
-			struct iovec v = {scratch, got > 0 ? (size_t)got : 0};
-			ssize_t put = got > 0 ? block_send(out, entry, &v, 1, 0) : 0;
-			scratch_give(scratch);
-			return got < 0 ? OUTCOME_ERRNO - error : put;
-		}
+		if (room)
+			return fill_room(in, out, entry, size < room ? size : room, flags);
 		if ((flags & SPLICE_F_NONBLOCK) || kernel_nonblocking(out))
 			return OUTCOME_AGAIN;
 		struct pollfd p = {.fd = out, .events = POLLOUT};
@@ -122,7 +137,9 @@ static ssize_t session_to_pipe(int in, uint64_t entry, int out, size_t size, uns
 		return OUTCOME_NO_MEMORY;
 	struct iovec v = {scratch, size < CHUNK ? size : CHUNK};
 	int wait = flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0;
-	ssize_t result = block_receive(in, entry, &v, 1, MSG_PEEK | wait);
+	ssize_t result;
+	pthread_cleanup_push(scratch_clean_up, scratch);
+	result = block_receive(in, entry, &v, 1, MSG_PEEK | wait);
 	if (result > 0) {
 		struct pollfd p = {.fd = out, .events = POLLOUT};
 		bool full = (flags & SPLICE_F_NONBLOCK) && real.poll(&p, 1, 0) == 0;
@@ -133,7 +150,7 @@ static ssize_t session_to_pipe(int in, uint64_t entry, int out, size_t size, uns
 		v.iov_len = (size_t)result;
 		block_receive(in, entry, &v, 1, MSG_DONTWAIT);
 	}
-	scratch_give(scratch);
+	pthread_cleanup_pop(true);
 	return result;
 }
 

@@ -6,6 +6,7 @@
 #include "shim/base/scratch.h"
 #include "shim/session/pending.h"
 
+#include <pthread.h>
 #include <string.h>
 
 static int64_t deadline_of(const struct timespec *timeout)
@@ -103,6 +104,17 @@ static int tell(const struct pollfd *fds, int found, fd_set *r, fd_set *w, fd_se
 	return told;
 }
 
+/* A thread that is cancelled as it waits gives the set back. */
+__attribute__((noinline)) static int poll_scratch(struct pollfd *fds, int count, int64_t deadline,
+                                                  const sigset_t *mask)
+{
+	int ready;
+	pthread_cleanup_push(scratch_clean_up, fds);
+	ready = block_poll(fds, (nfds_t)count, deadline, mask, true);
+	pthread_cleanup_pop(false);
+	return ready;
+}
+
 static int select_as_poll(int count, fd_set *r, fd_set *w, fd_set *e, int64_t deadline,
                           const sigset_t *mask)
 {
@@ -114,7 +126,7 @@ static int select_as_poll(int count, fd_set *r, fd_set *w, fd_set *e, int64_t de
 		if (events)
 			fds[found++] = (struct pollfd){.fd = fd, .events = events};
 	}
-	int ready = fds ? block_poll(fds, (nfds_t)found, deadline, mask, true) : -1;
+	int ready = fds ? poll_scratch(fds, found, deadline, mask) : -1;
 	bool bad = false;
 	for (int i = 0; ready > 0 && i < found; i++)
 		bad |= fds[i].revents & POLLNVAL;

@@ -11,6 +11,7 @@
 #include "shim/session/session.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/time.h>
@@ -120,29 +121,37 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 	return told;
 }
 
-int block_poll(struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_t *mask,
-               bool only_hidden)
+static int poll_until(struct hidden *set, struct pollfd *fds, nfds_t count, int64_t deadline,
+                      const sigset_t *mask, bool only_hidden)
 {
-	/* A thread that waits is cancelled: few descriptors need no buffer that it would lose. */
-	uint64_t few[(sizeof(struct hidden) + (FEW + HIDDEN) * sizeof *fds) / 8];
-	size_t size = sizeof(struct hidden) + (count + HIDDEN) * sizeof *fds;
-	uint8_t *scratch = size > SCRATCH_SIZE || count <= FEW ? NULL : scratch_take();
-	struct hidden *set = count <= FEW ? (struct hidden *)few : (struct hidden *)scratch;
-	if (!set) { /* more than fits here: as it is, without what goes on behind */
-		struct timespec left;
-		return real.ppoll(fds, count, until(deadline, &left), mask);
-	}
-	int result;
-	int saved = errno;
+	int result, saved = errno;
 	do {
 		result = poll_once(set, fds, count, deadline, mask, only_hidden);
 	} while (result == 0 && kernel_now() < deadline);
 	if (result == 0)
 		for (nfds_t i = 0; i < count; i++)
 			fds[i].revents = 0;
-	scratch_give(scratch);
 	if (result >= 0)
 		errno = saved;
+	return result;
+}
+
+int block_poll(struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_t *mask,
+               bool only_hidden)
+{
+	uint64_t few[(sizeof(struct hidden) + (FEW + HIDDEN) * sizeof *fds) / 8];
+	if (count <= FEW)
+		return poll_until((struct hidden *)few, fds, count, deadline, mask, only_hidden);
+	size_t size = sizeof(struct hidden) + (count + HIDDEN) * sizeof *fds;
+	uint8_t *scratch = size > SCRATCH_SIZE ? NULL : scratch_take();
+	if (!scratch) { /* more than fits here: as it is, without what goes on behind */
+		struct timespec left;
+		return real.ppoll(fds, count, until(deadline, &left), mask);
+	}
+	int result;
+	pthread_cleanup_push(scratch_clean_up, scratch);
+	result = poll_until((struct hidden *)scratch, fds, count, deadline, mask, only_hidden);
+	pthread_cleanup_pop(true);
 	return result;
 }
 
