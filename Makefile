@@ -4,6 +4,7 @@
 #   make               build/libsleeve.so and build/sleeve
 #   make demo          install what is missing, build, show it on redis
 #   make check         install what is missing, build, run the tests (LAYERS="unit lint")
+#   make suites        other projects' own test suites, bare and sleeved (SUITES="redis python")
 #   make bench         the figures, side by side (ROUNDS=3 is quicker)
 #   make fuzz          every fuzz target for SECONDS=30
 #   make asan-check    the tests under AddressSanitizer and UBSan
@@ -152,6 +153,11 @@ demo:
 	$(again) -j$(JOBS) all
 	@BUILD=$(BUILD) tools/demo
 
+suites:
+	@tools/build/packages build check suites
+	$(again) -j$(JOBS) all
+	@BUILD=$(BUILD) tests/run $(or $(patsubst %,suites/%,$(SUITES)),suites)
+
 bench:
 	@tools/build/packages build bench
 	$(again) -j$(JOBS) all $(BENCH)
@@ -190,8 +196,8 @@ clean:
 distclean:
 	$(Q)rm -rf build
 
-.PHONY: all help libraries check built lint asan-check tsan-check fuzz fuzz-built demo bench
-.PHONY: deps install uninstall clean distclean
+.PHONY: all help libraries check built lint asan-check tsan-check fuzz fuzz-built demo suites
+.PHONY: bench deps install uninstall clean distclean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
