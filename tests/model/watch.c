@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Operations that ask: readiness in every way, counts, errors. */
+#include "world.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+static const struct {
+	uint32_t bit;
+	const char *name;
+} names[] = {{POLLIN, "IN"},   {POLLPRI, "PRI"},   {POLLOUT, "OUT"},    {POLLERR, "ERR"},
+             {POLLHUP, "HUP"}, {POLLNVAL, "NVAL"}, {POLLRDHUP, "RDHUP"}};
+
+/* The bits of poll and epoll agree for these. */
+static void tell_events(uint32_t events)
+{
+	const char *between = " ";
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+		if (events & names[i].bit) {
+			tell("%s%s", between, names[i].name);
+			between = "|";
+		}
+}
+
+/* ---- questions about one end ------------------------------------------------------------------ */
+
+static void ask_poll(int fd, const char *how)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP | POLLPRI};
+	struct timespec none = {0, 0};
+	long n = how[1] == 'p' ? CALL(ppoll(&p, 1, &none, NULL)) : CALL(poll(&p, 1, 0));
+	tell_result(n);
+	if (n >= 0)
+		tell_events((uint32_t)p.revents);
+}
+
+static void ask_select(int fd, const char *how)
+{
+	fd_set set[3];
+	struct timeval none = {0, 0};
+	struct timespec nothing = {0, 0};
+	for (int i = 0; i < 3; i++) {
+		FD_ZERO(&set[i]);
+		FD_SET(fd, &set[i]);
+	}
+	long n = how[0] == 'p'
+	                 ? CALL(pselect(fd + 1, &set[0], &set[1], &set[2], &nothing, NULL))
+	                 : CALL(select(fd + 1, &set[0], &set[1], &set[2], &none));
+	tell_result(n);
+	for (int i = 0; n >= 0 && i < 3; i++)
+		tell("%s", FD_ISSET(fd, &set[i]) ? i ? i == 1 ? " w" : " e" : " r" : "");
+}
+
+static void ask_state(int fd)
+{
+	struct tcp_info info;
+	struct stat status;
+	socklen_t length = sizeof info;
+	int type = 0;
+	tell_result(CALL(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length)));
+	tell(" state %u", info.tcpi_state);
+	length = sizeof type;
+	tell_result(CALL(getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length)));
+	tell(" type %d", type);
+	tell_result(CALL(fstat(fd, &status)));
+	tell(" %s", S_ISSOCK(status.st_mode) ? "socket" : "other");
+}
+
+static void ask_error(int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof error;
+	tell_result(CALL(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length)));
+	tell(" %s", error ? strerrorname_np(error) : "none");
+}
+
+static void ask_peer(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof address;
+	tell_result(CALL(getpeername(fd, (struct sockaddr *)&address, &length)));
+	length = sizeof address;
+	tell_result(CALL(getsockname(fd, (struct sockaddr *)&address, &length)));
+}
+
+void perform_ask(const struct op *op)
+{
+	int fd = fd_of(op->end, op->name), there = -1;
+	const char *how = op_how(op);
+	if (fd < 0 || !readiness_known(op->end)) {
+		tell(" -");
+	} else if (!strcmp(how, "fionread")) {
+		tell_result(CALL(ioctl(fd, FIONREAD, &there)));
+		tell(" %d", there);
+		if (there > (int)world->end[op->end].pending)
+			wrong("more than there is");
+	} else if (!strcmp(how, "error")) {
+		ask_error(fd);
+	} else if (!strcmp(how, "peer")) {
+		ask_peer(fd);
+	} else if (!strcmp(how, "state")) {
+		ask_state(fd);
+	} else if (strstr(how, "select")) {
+		ask_select(fd, how);
+	} else {
+		ask_poll(fd, how);
+	}
+}
+
+/* ---- epoll sets ------------------------------------------------------------------------------- */
+
+void perform_watch(const struct op *op)
+{
+	static const uint32_t interests[] = {
+		EPOLLIN,
+		EPOLLIN | EPOLLOUT | EPOLLRDHUP,
+		EPOLLIN | EPOLLRDHUP | EPOLLET,
+		EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		EPOLLIN | EPOLLOUT | EPOLLONESHOT,
+		EPOLLIN | EPOLLET | EPOLLONESHOT,
+		EPOLLIN | EPOLLEXCLUSIVE,
+	};
+	int fd = fd_of(op->end, op->name);
+	if (fd < 0 || !readiness_known(op->end)) {
+		tell(" -");
+		return;
+	}
+	int set = world->set[op->cut % SETS];
+	bool remove = op->how >= sizeof interests / sizeof *interests;
+	struct epoll_event event = {.data.u64 = op->end};
+	if (!remove)
+		event.events = interests[op->how];
+	int what = remove ? EPOLL_CTL_DEL : EPOLL_CTL_ADD;
+	long n = CALL(epoll_ctl(set, what, fd, &event));
+	if (n < 0 && call_errno == EEXIST && !remove)
+		n = CALL(epoll_ctl(set, EPOLL_CTL_MOD, fd, &event));
+	tell_result(n);
+	world->end[op->end].news[op->cut % SETS] = true;
+}
+
+static int by_end(const void *a, const void *b)
+{
+	const struct epoll_event *x = a, *y = b;
+	if (x->data.u64 != y->data.u64)
+		return x->data.u64 < y->data.u64 ? -1 : 1;
+	return x->events < y->events ? -1 : x->events > y->events;
+}
+
+static long wait_on(int set, struct epoll_event *events, int count, const char *how)
+{
+	struct timespec none = {0, 0};
+	if (!strcmp(how, "epoll_pwait"))
+		return CALL(epoll_pwait(set, events, count, 0, NULL));
+	if (!strcmp(how, "epoll_pwait2"))
+		return CALL(epoll_pwait2(set, events, count, &none, NULL));
+	return CALL(epoll_wait(set, events, count, 0));
+}
+
+/* The order in which a set reports is nobody's promise. */
+void perform_wait(const struct op *op)
+{
+	struct epoll_event events[16];
+	unsigned set = strcmp(op_how(op), "nested") ? op->cut % SETS : SETS;
+	if (!readiness_known(0) || !readiness_known(1)) {
+		tell(" -");
+		return;
+	}
+	long n = wait_on(world->set[set], events, 16, op_how(op));
+	tell_result(n);
+	if (n > 0)
+		qsort(events, (size_t)n, sizeof *events, by_end);
+	for (long i = 0; i < n; i++) {
+		tell(" %c", set == SETS ? '0' + (int)events[i].data.u64
+		                        : 'a' + (int)events[i].data.u64);
+		tell_events(events[i].events);
+	}
+	world->end[0].news[set] = world->end[1].news[set] = false;
+}
