@@ -56,6 +56,13 @@ UNUSED static void session_start(const char *more)
 	rulebook_start(&settings);
 }
 
+/* record_write() of a flat buffer. */
+UNUSED static ssize_t write_flat(struct session *s, int fd, const void *bytes, size_t size)
+{
+	struct iovec all = {(void *)(uintptr_t)bytes, size};
+	return record_write(s, fd, (struct vector){&all, 1, 0}, size, 0);
+}
+
 UNUSED static void tcp_pair(int ends[2])
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};

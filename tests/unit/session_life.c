@@ -190,7 +190,7 @@ Test(session_life, an_idle_session_keeps_three_pages)
 		struct session *s = enter(l);
 		cr_expect_leq(resident_pages(s->region), 3, "%zu pages behind the handshake",
 		              resident_pages(s->region));
-		cr_expect_eq(record_write(s, l->fd, bytes, sizeof bytes, 0), 4000);
+		cr_expect_eq(write_flat(s, l->fd, bytes, sizeof bytes), 4000);
 		end_seal(l->peer, bytes, sizeof bytes);
 		peer_send(l);
 		cr_expect_eq(record_read(s, l->fd, bytes, sizeof bytes), 4000);
@@ -235,7 +235,7 @@ Test(session_life, two_processes_and_one_sequence)
 		process_id = getpid();
 		session_claim(l->entry, -7, process_id);
 		struct session *s = session_enter(l->entry);
-		ssize_t put = s ? record_write(s, l->fd, (const uint8_t *)"child", 5, 0) : 0;
+		ssize_t put = s ? write_flat(s, l->fd, "child", 5) : 0;
 		if (s)
 			session_leave(s);
 		session_drop(l->entry, l->fd);
@@ -245,7 +245,7 @@ Test(session_life, two_processes_and_one_sequence)
 	struct session *s = enter(l);
 	cr_expect_eq(s->state, SESSION_OPEN, "a child's close ended it");
 	cr_expect_eq(s->holder_count, 1);
-	cr_expect_eq(record_write(s, l->fd, (const uint8_t *)"parent", 6, 0), 6);
+	cr_expect_eq(write_flat(s, l->fd, "parent", 6), 6);
 	session_leave(s);
 	char said[12] = "";
 	for (size_t at = 0; at < 11; at += got)

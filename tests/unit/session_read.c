@@ -276,7 +276,7 @@ Test(session_read, a_goodbye_is_readable_for_ever)
 	}
 	cr_assert_eq(state_of(l), SESSION_SHUT_READ);
 	struct session *s = enter(l);
-	cr_assert_eq(record_write(s, l->fd, text, 100, 0), 100, "the other way is still open");
+	cr_assert_eq(write_flat(s, l->fd, text, 100), 100, "the other way is still open");
 	session_leave(s);
 	link_free(l);
 }

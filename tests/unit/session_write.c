@@ -19,7 +19,7 @@ TestSuite(session_write, .init = init, .timeout = 120);
 static ssize_t write_some(struct link_pair *l, const void *bytes, size_t size, bool *tail)
 {
 	struct session *s = enter(l);
-	ssize_t put = record_write(s, l->fd, bytes, size, 0);
+	ssize_t put = write_flat(s, l->fd, bytes, size);
 	if (tail)
 		*tail = s->tail != NULL;
 	session_leave(s);
