@@ -221,8 +221,10 @@ static int pending_error(int fd, uint64_t entry, int error)
 	if (!s)
 		return error;
 	session_advance(s, fd);
-	if (!error && s->state == SESSION_FAILED && !s->reset_told)
-		error = ECONNRESET;
+	if (error && session_is_up(s))
+		s->kernel_error = error;
+	else if (!error && !s->reset_told && (s->state == SESSION_FAILED || session_broken(s)))
+		error = session_broken(s) ? s->kernel_error : ECONNRESET;
 	s->reset_told |= error != 0;
 	session_leave(s);
 	return error;

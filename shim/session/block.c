@@ -46,9 +46,10 @@ short block_refine(int fd, uint64_t entry, short asked, short said)
 	} else if (session_is_up(s)) {
 		if ((said & (POLLOUT | POLLWRNORM)) && !record_flush(s, fd) && !s->kernel_error)
 			said &= (short)~(POLLOUT | POLLWRNORM);
-		/* A reader that would wait must not be woken for half a record. */
-		if ((said & (POLLIN | POLLRDNORM)) && !kernel_nonblocking(fd) &&
-		    !record_readable(s, fd))
+		/* A reader that would wait must not be woken for half a record; an error is not
+		 * looked at, for the kernel tells it once. */
+		if ((said & (POLLIN | POLLRDNORM)) && !(said & POLLERR) &&
+		    !kernel_nonblocking(fd) && !record_readable(s, fd))
 			said &= (short)~(POLLIN | POLLRDNORM);
 	}
 	session_leave(s);
@@ -253,6 +254,17 @@ static ssize_t wait_for(int fd, short events, int64_t deadline)
 	return ready ? 1 : OUTCOME_AGAIN;
 }
 
+/* The kernel tells an error once; the next look tells the program. */
+static void note_failure(int fd, uint64_t entry, int error)
+{
+	struct session *s = session_enter_by(fd, entry);
+	if (!s)
+		return;
+	if (session_is_up(s))
+		record_failed(s, fd, error);
+	session_leave(s);
+}
+
 /*
  * A blocking read of an open session waits in a recv(2) that takes nothing: the kernel then does
  * SO_RCVTIMEO, SA_RESTART and cancellation as it always does.
@@ -267,9 +279,10 @@ static ssize_t wait_to_read(int fd, uint64_t entry)
 		ssize_t seen = real.recv(fd, &byte, 1, MSG_PEEK);
 		int error = errno;
 		errno = saved;
-		/* Other errors are the connection's: the next look finds them. */
 		if (seen < 0 && error == EINTR)
 			return OUTCOME_INTERRUPTED;
+		if (seen < 0 && error != EAGAIN)
+			note_failure(fd, entry, error);
 		return seen < 0 && error == EAGAIN ? OUTCOME_AGAIN : 1;
 	}
 	errno = saved;
@@ -278,8 +291,8 @@ static ssize_t wait_to_read(int fd, uint64_t entry)
 
 static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)
 {
-	struct session *s = session_peek_state(entry) > SESSION_HANDSHAKING ? NULL
-	                                                                    : session_enter_by(fd, entry);
+	bool opening = session_peek_state(entry) <= SESSION_HANDSHAKING;
+	struct session *s = opening ? session_enter_by(fd, entry) : NULL;
 	bool to_self = s && s->to_self;
 	if (s)
 		session_leave(s);
@@ -303,7 +316,23 @@ static ssize_t failure(struct session *s, int fd)
 	s->reset_told = true;
 	if (seen < 0 && seen != -EAGAIN && seen != -ENOTCONN)
 		return OUTCOME_ERRNO + seen;
+	if (!told && session_broken(s))
+		return OUTCOME_ERRNO - s->kernel_error;
 	return told && s->reason == REGISTRY_RESET ? OUTCOME_END : OUTCOME_RESET;
+}
+
+/* A failure is told to a call that has nothing else to tell, so that the next one can. */
+static ssize_t tell(int fd, uint64_t entry, ssize_t outcome, bool writing)
+{
+	struct session *s = outcome == OUTCOME_RESET ? session_enter_by(fd, entry) : NULL;
+	if (!s)
+		return outcome;
+	bool told = s->reset_told;
+	outcome = failure(s, fd);
+	session_leave(s);
+	if (writing && told && outcome > OUTCOME_ERRNO)
+		return OUTCOME_PIPE;
+	return outcome == OUTCOME_END ? 0 : outcome;
 }
 
 static ssize_t read_flat(struct session *s, int fd, uint8_t *dst, size_t size, int flags)
@@ -314,7 +343,7 @@ static ssize_t read_flat(struct session *s, int fd, uint8_t *dst, size_t size, i
 			return OUTCOME_AGAIN;
 	}
 	if (s->state == SESSION_FAILED)
-		return failure(s, fd);
+		return OUTCOME_RESET;
 	if (flags & MSG_PEEK)
 		return record_peek(s, fd, dst, size);
 	return record_read(s, fd, dst, size);
@@ -365,7 +394,7 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 			if (more)
 				continue;
 		} else if (got != OUTCOME_AGAIN) {
-			return done ? (ssize_t)done : got;
+			return done ? (ssize_t)done : tell(fd, entry, got, false);
 		}
 		if (done && !wait_all)
 			return (ssize_t)done;
@@ -390,11 +419,8 @@ static ssize_t write_early(struct session *s, int fd, struct vector v, int flags
 
 static ssize_t write_open(struct session *s, int fd, struct vector v, size_t size, int flags)
 {
-	if (s->state == SESSION_FAILED) {
-		bool told = s->reset_told;
-		ssize_t outcome = failure(s, fd);
-		return told && outcome > OUTCOME_ERRNO ? OUTCOME_PIPE : outcome;
-	}
+	if (s->state == SESSION_FAILED)
+		return OUTCOME_RESET;
 	if (s->state == SESSION_SHUT_WRITE || s->state == SESSION_CLOSED || s->shutdown_wanted)
 		return OUTCOME_PIPE;
 	return record_write(s, fd, v, size, flags & MSG_MORE);
@@ -427,7 +453,7 @@ ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, i
 			continue;
 		}
 		if (put != OUTCOME_AGAIN)
-			return done ? (ssize_t)done : put;
+			return done ? (ssize_t)done : tell(fd, entry, put, true);
 		if ((flags & MSG_DONTWAIT) || kernel_nonblocking(fd))
 			return done ? (ssize_t)done : OUTCOME_AGAIN;
 		if (deadline < 0)

@@ -204,13 +204,18 @@ static size_t write_records(struct session *s, int fd, struct tls_io *io, struct
 	return done;
 }
 
+static ssize_t why_not(const struct session *s)
+{
+	if (s->state == SESSION_FAILED || session_broken(s))
+		return OUTCOME_RESET;
+	return s->kernel_error ? OUTCOME_PIPE : OUTCOME_AGAIN;
+}
+
 ssize_t record_write(struct session *s, int fd, struct vector v, size_t size, int flags)
 {
 	struct tls_io io;
-	if (s->kernel_error)
-		return OUTCOME_PIPE;
-	if (!record_flush(s, fd))
-		return s->kernel_error ? OUTCOME_ERRNO - s->kernel_error : OUTCOME_AGAIN;
+	if (s->kernel_error || !record_flush(s, fd))
+		return why_not(s);
 	/* Pieces are gathered into a record of their own place. */
 	uint8_t *record = v.count > 1 ? scratch_take() : NULL;
 	if ((v.count > 1 && !record) || !session_io(s, &io)) {
@@ -229,9 +234,5 @@ ssize_t record_write(struct session *s, int fd, struct vector v, size_t size, in
 	registry_count(s->registry, 0, done, 0, 0);
 	if (done)
 		return (ssize_t)done;
-	if (s->state == SESSION_FAILED)
-		return OUTCOME_RESET;
-	if (s->kernel_error == EPIPE)
-		return OUTCOME_PIPE;
-	return s->kernel_error ? OUTCOME_ERRNO - s->kernel_error : OUTCOME_AGAIN;
+	return why_not(s);
 }

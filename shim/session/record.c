@@ -110,29 +110,33 @@ static ssize_t take_held(struct session *s, uint8_t *dst, size_t size)
 
 /* ---- ends ------------------------------------------------------------------------------------ */
 
-/* FIN, with or without the goodbye that TLS asks for (RFC 8446 section 6.1). */
+ssize_t record_failed(struct session *s, int fd, int error)
+{
+	if (error == EAGAIN)
+		return OUTCOME_AGAIN;
+	if (error == ENOTSOCK || error == EBADF)
+		return OUTCOME_GONE;
+	s->kernel_error = error;
+	session_fail(s, fd, REGISTRY_RESET);
+	return OUTCOME_RESET;
+}
+
+/*
+ * FIN, with or without the goodbye that TLS asks for (RFC 8446 section 6.1).  The kernel also
+ * says so once it has told somebody, a writer or SO_ERROR, that the connection is broken.
+ */
 static ssize_t end_of_stream(struct session *s, int fd)
 {
 	if (s->state == SESSION_SHUT_READ || s->state == SESSION_CLOSED || s->read_shut)
 		return OUTCOME_END;
+	if (session_broken(s))
+		return record_failed(s, fd, s->kernel_error);
 	if (s->peer.rule->truncated == POLICY_TRUNCATED_EOF && !s->part_end) {
 		session_peer_closed(s, fd);
 		return OUTCOME_END;
 	}
 	session_fail(s, fd, REGISTRY_TRUNCATED);
-	s->reset_told = true;
 	return OUTCOME_RESET;
-}
-
-static ssize_t kernel_failed(struct session *s, int fd, ssize_t error)
-{
-	if (error == -EAGAIN)
-		return OUTCOME_AGAIN;
-	if (error == -ENOTSOCK || error == -EBADF)
-		return OUTCOME_GONE;
-	session_fail(s, fd, REGISTRY_RESET);
-	s->reset_told = true;
-	return OUTCOME_ERRNO + error;
 }
 
 /*
@@ -180,7 +184,7 @@ static ssize_t read_through(struct session *s, int fd, struct tls_io *io, uint8_
 	ssize_t got = kernel_recv(fd, inbox + have - skip, want - have + skip, 0);
 	if (got <= 0) {
 		*drained = true;
-		return got == 0 ? end_of_stream(s, fd) : kernel_failed(s, fd, got);
+		return got == 0 ? end_of_stream(s, fd) : record_failed(s, fd, (int)-got);
 	}
 	registry_count(s->registry, 0, 0, (uint64_t)got, 0);
 	*drained = (size_t)got < want - have + skip;
@@ -238,7 +242,7 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 	if (seen == 0 || (seen < 0 && held(s)))
 		return held(s) ? OUTCOME_AGAIN : end_of_stream(s, fd);
 	if (seen < 0)
-		return kernel_failed(s, fd, seen);
+		return record_failed(s, fd, (int)-seen);
 	size_t end = have + (size_t)seen - skip;
 	size_t length = end >= TLS_HEADER ? record_length(inbox) : 0;
 	bool sane = end < TLS_HEADER || header_is_sane(inbox);

@@ -17,7 +17,7 @@
 /*
  * Fills dst with what is there, up to size bytes; a count below size means that the kernel had
  * no more at that moment ("a short read means drained").  OUTCOME_END, OUTCOME_AGAIN,
- * OUTCOME_RESET, OUTCOME_GONE, or the kernel's errno.
+ * OUTCOME_GONE, or OUTCOME_RESET: s->kernel_error may say more.
  */
 ssize_t record_read(struct session *s, int fd, uint8_t *dst, size_t size);
 
@@ -28,13 +28,16 @@ ssize_t record_peek(struct session *s, int fd, uint8_t *dst, size_t size);
  * that it is not "readable" any more. */
 bool record_readable(struct session *s, int fd);
 
+/* The kernel has told an error: the session has failed, or is GONE, or it was EAGAIN. */
+ssize_t record_failed(struct session *s, int fd, int error);
+
 /* Bytes that can be read at once (FIONREAD). */
 size_t record_available(struct session *s, int fd);
 
 /*
  * Encrypts the next size bytes and hands to the kernel as much as it takes; a count below size
  * means that its buffer is full and that it will report EPOLLOUT, as an edge too.  flags: MSG_MORE.
- * OUTCOME_AGAIN, or the kernel's errno.
+ * OUTCOME_AGAIN, OUTCOME_PIPE, or OUTCOME_RESET: s->kernel_error may say more.
  */
 ssize_t record_write(struct session *s, int fd, struct vector v, size_t size, int flags);
 

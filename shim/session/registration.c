@@ -66,9 +66,10 @@ static bool is_false_alarm(int ep, struct epoll_event *event)
 	for (unsigned i = 0; i < registration_count; i++) {
 		struct registration *r = &list[i];
 		if (r->ep != ep || r->event.data.u64 != event->data.u64 ||
-		    table_get(r->fd) != r->entry || !(kernel_poll(r->fd, POLLIN) & POLLIN) ||
-		    !needs_care(r->fd, r->entry) ||
-		    (block_refine(r->fd, r->entry, POLLIN, POLLIN) & POLLIN))
+		    table_get(r->fd) != r->entry || !needs_care(r->fd, r->entry))
+			continue;
+		short said = (short)kernel_poll(r->fd, POLLIN);
+		if (!(said & POLLIN) || (block_refine(r->fd, r->entry, POLLIN, said) & POLLIN))
 			continue;
 		event->events &= ~(uint32_t)READABLE;
 		if (!event->events && (r->event.events & EPOLLONESHOT))

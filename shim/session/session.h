@@ -8,6 +8,7 @@
 #include "shim/session/rulebook.h"
 #include "shim/tls/tls.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -63,7 +64,7 @@ struct session {
 	bool peer_finished;   /* the kernel has seen FIN */
 	bool pushed;          /* the first application bytes have left */
 	bool early_blocked;   /* somebody was told EAGAIN during the handshake */
-	bool reset_told;      /* ECONNRESET, or the kernel's errno, has been reported once */
+	bool reset_told;      /* ECONNRESET, or kernel_error, has been reported once */
 	bool read_shut;       /* SHUT_RD by the program */
 	bool to_self;         /* the other end may be this very thread */
 	bool connecting;      /* the program's connect(2) has not returned yet */
@@ -169,6 +170,12 @@ void session_lend(uint64_t entry);
 void session_reclaim(uint64_t entry);
 
 /* ---- with the lock -------------------------------------------------------------------------- */
+
+/* TCP itself has failed; EPIPE, which only a writer is told, says nothing of the kind. */
+static inline bool session_broken(const struct session *s)
+{
+	return s->kernel_error && s->kernel_error != EPIPE;
+}
 
 static inline bool session_is_up(const struct session *s)
 {
