@@ -56,7 +56,7 @@ static bool is_empty(const struct iovec *iov, int count)
 DOOR ssize_t readv(int fd, const struct iovec *iov, int count)
 {
 	uint64_t entry = table_session(fd);
-	if (!entry || count < 0)
+	if (!entry || !door_takes((size_t)count))
 		return real.readv(fd, iov, count);
 	if (is_empty(iov, count))
 		return 0;
@@ -67,11 +67,11 @@ DOOR ssize_t readv(int fd, const struct iovec *iov, int count)
 DOOR ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
 	uint64_t entry = table_session(fd);
-	if (!entry || count < 0 || offset != -1)
+	if (!entry || !door_takes((size_t)count) || offset != -1)
 		return real.preadv2(fd, iov, count, offset, flags);
 	if (is_empty(iov, count))
 		return 0;
-	if (flags & ~(RWF_NOWAIT | RWF_HIPRI))
+	if (flags & ~DOOR_RWF)
 		return door_report(OUTCOME_NOT_SUPPORTED, true);
 	return receive(fd, entry, iov, count, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);
 }
@@ -135,7 +135,7 @@ static void note_arrivals(const struct msghdr *message)
 DOOR ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	uint64_t entry = table_session(fd);
-	if (!entry || (flags & MSG_ERRQUEUE)) {
+	if (!entry || (flags & MSG_ERRQUEUE) || !door_takes(message->msg_iovlen)) {
 		ssize_t got = real.recvmsg(fd, message, flags);
 		if (got >= 0 && message->msg_controllen)
 			note_arrivals(message);

@@ -47,7 +47,7 @@ DOOR ssize_t write(int fd, const void *buffer, size_t size)
 DOOR ssize_t writev(int fd, const struct iovec *iov, int count)
 {
 	uint64_t entry = table_session(fd);
-	if (!entry || count < 0)
+	if (!entry || !door_takes((size_t)count))
 		return real.writev(fd, iov, count);
 	return transmit(fd, entry, iov, count, 0);
 }
@@ -55,9 +55,9 @@ DOOR ssize_t writev(int fd, const struct iovec *iov, int count)
 DOOR ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
 	uint64_t entry = table_session(fd);
-	if (!entry || count < 0 || offset != -1)
+	if (!entry || !door_takes((size_t)count) || offset != -1)
 		return real.pwritev2(fd, iov, count, offset, flags);
-	if (flags & ~(RWF_NOWAIT | RWF_HIPRI | RWF_DSYNC | RWF_SYNC))
+	if (flags & ~DOOR_RWF)
 		return door_report(OUTCOME_NOT_SUPPORTED, true);
 	return transmit(fd, entry, iov, count, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);
 }
@@ -126,6 +126,8 @@ DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 		if (!entry)
 			return real.sendmsg(fd, &rest, flags);
 	}
+	if (!door_takes(message->msg_iovlen))
+		return real.sendmsg(fd, message, flags);
 	return transmit(fd, entry, message->msg_iov, (int)message->msg_iovlen, flags);
 }
 

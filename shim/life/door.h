@@ -19,6 +19,15 @@
  */
 #define DOOR __attribute__((visibility("default")))
 
+/* readv(2): a vector of that many elements is refused, and the kernel does that itself. */
+static inline bool door_takes(size_t count)
+{
+	return count <= UIO_MAXIOV;
+}
+
+/* preadv2(2): of these a socket heeds only RWF_NOWAIT; others are EOPNOTSUPP. */
+enum { DOOR_RWF = RWF_NOWAIT | RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND };
+
 static inline ssize_t door_report(ssize_t outcome, bool no_signal)
 {
 	return outcome_report(outcome == OUTCOME_GONE ? OUTCOME_BAD_DESCRIPTOR : outcome,
