@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 
 /* ---- poll, with handshakes going on behind it ------------------------------------------------ */
@@ -340,7 +341,7 @@ static ssize_t read_flat(struct session *s, int fd, uint8_t *dst, size_t size, i
 	if (s->state <= SESSION_HANDSHAKING) {
 		session_advance(s, fd);
 		if (s->state <= SESSION_HANDSHAKING)
-			return OUTCOME_AGAIN;
+			return s->read_shut ? OUTCOME_END : OUTCOME_AGAIN;
 	}
 	if (s->state == SESSION_FAILED)
 		return OUTCOME_RESET;
@@ -371,6 +372,26 @@ static ssize_t read_now(int fd, uint64_t entry, struct vector v, size_t size, in
 	return got;
 }
 
+/*
+ * A peek that wants all and has got less: readable the socket is, so the kernel's queue, where
+ * the token lies, has to grow.  False: it did not; the end, an error, the time or a signal.
+ */
+static bool peek_again(int fd, size_t got, size_t size, int flags)
+{
+	enum { ALL = MSG_PEEK | MSG_WAITALL };
+	if ((flags & (ALL | MSG_DONTWAIT)) != ALL || got == size || got >= RECORD_PEEKED)
+		return false;
+	uint8_t byte;
+	int queued = 0, saved = errno;
+	if (kernel_nonblocking(fd) || pending_any() || real.ioctl(fd, FIONREAD, &queued) < 0)
+		return false;
+	/* tcp(7), MSG_TRUNC: nothing is copied. */
+	ssize_t seen = real.recv(fd, &byte, (size_t)queued + 1,
+	                         MSG_PEEK | MSG_WAITALL | MSG_TRUNC);
+	errno = saved;
+	return seen > queued;
+}
+
 ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
 {
 	struct vector v = {iov, count, 0};
@@ -386,6 +407,8 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 		if (got == OUTCOME_END || !size)
 			got = got > 0 || got == OUTCOME_END ? 0 : got;
 		if (got > 0) {
+			if (peek_again(fd, (size_t)got, size, flags))
+				continue;
 			done += (size_t)got;
 			vector_skip(&v, (size_t)got);
 			bool more = count > 1 && (size_t)got == SCRATCH_SIZE && done < size;

@@ -140,6 +140,12 @@ static ssize_t end_of_stream(struct session *s, int fd)
 }
 
 /*
+ * Tickets, KeyUpdates and empty records carry nothing for the program.  Nobody honest sends so many
+ * in a row; they would keep us busy under the lock for as long as the peer likes.
+ */
+enum { BARREN_MAX = 256 };
+
+/*
  * Decrypts one record into dst.  Whatever TLS wants to say in answer (a KeyUpdate, a fatal
  * alert) leaves at once.
  */
@@ -156,6 +162,16 @@ static enum tls_result open_record(struct session *s, int fd, struct tls_io *io,
 	/* Nothing follows our close_notify (RFC 8446 section 6.1). */
 	if (io->out_used && s->state != SESSION_SHUT_WRITE && s->state != SESSION_CLOSED)
 		record_send(s, fd, io, 0);
+	if (*got)
+		s->barren = 0;
+	else if (result == TLS_DONE && ++s->barren > BARREN_MAX)
+		result = TLS_FAILED;
+	/* Answers that the peer does not read: one that is lost is missing in the order of records. */
+	if (result == TLS_DONE && s->kernel_error == ENOMEM) {
+		s->kernel_error = ECONNRESET; /* it is the peer's doing, and no news of our memory */
+		result = TLS_FAILED;
+		reason = REGISTRY_NO_MEMORY;
+	}
 	if (result == TLS_CLOSED)
 		session_peer_closed(s, fd);
 	else if (result == TLS_FAILED)
@@ -346,8 +362,7 @@ static ssize_t hold(struct session *s, int fd, size_t size)
 
 ssize_t record_peek(struct session *s, int fd, uint8_t *dst, size_t size)
 {
-	/* A bound for callers who peek with huge buffers: the region is not endless. */
-	size_t want = size < 4 * TLS_PLAIN ? size : 4 * TLS_PLAIN;
+	size_t want = size < RECORD_PEEKED ? size : RECORD_PEEKED;
 	if (s->held_at) { /* make room by moving down, so that growing stays bounded */
 		memmove(s->held, s->held + s->held_at, held(s));
 		s->held_end -= s->held_at;
@@ -370,7 +385,7 @@ bool record_readable(struct session *s, int fd)
 
 size_t record_available(struct session *s, int fd)
 {
-	hold(s, fd, 4 * TLS_PLAIN);
+	hold(s, fd, RECORD_PEEKED);
 	s->counted = s->state == SESSION_FAILED ? 0 : held(s);
 	return s->counted;
 }

@@ -21,7 +21,9 @@
  */
 ssize_t record_read(struct session *s, int fd, uint8_t *dst, size_t size);
 
-/* The same without taking anything (MSG_PEEK). */
+/* The same without taking anything (MSG_PEEK); RECORD_PEEKED bytes at the most, because a caller
+ * may peek with a huge buffer and the region is not endless. */
+enum { RECORD_PEEKED = 4 * TLS_PLAIN };
 ssize_t record_peek(struct session *s, int fd, uint8_t *dst, size_t size);
 
 /* Is there anything to read, be it the end or an error?  Takes half a record out of the kernel, so
