@@ -166,9 +166,10 @@ static enum tls_result open_record(struct session *s, int fd, struct tls_io *io,
 		s->barren = 0;
 	else if (result == TLS_DONE && ++s->barren > BARREN_MAX)
 		result = TLS_FAILED;
-	/* Answers that the peer does not read: one that is lost is missing in the order of records. */
+	/* Answers that the peer does not read have no room any more.  It is the peer's doing, and
+	 * the next record would be missing its predecessor. */
 	if (result == TLS_DONE && s->kernel_error == ENOMEM) {
-		s->kernel_error = ECONNRESET; /* it is the peer's doing, and no news of our memory */
+		s->kernel_error = ECONNRESET;
 		result = TLS_FAILED;
 		reason = REGISTRY_NO_MEMORY;
 	}

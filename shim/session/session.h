@@ -79,6 +79,7 @@ struct session {
 	/* How many bytes of the last held record are still in the kernel: one, or as many as the
 	 * program's SO_RCVLOWAT asks for before a socket counts as readable. */
 	uint32_t token;
+	uint16_t barren; /* records in a row that carried nothing for the program */
 
 	/* outbox */
 	uint8_t *tail; /* ciphertext the kernel has not taken yet: tail_at .. tail_end */
