@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* MSG_PEEK with MSG_WAITALL, and SO_PEEK_OFF: a peek that waits until all it wants is there. */
+/* MSG_PEEK with MSG_WAITALL: a peek that waits until all it wants is there. */
 #include "../trace.h"
 
 int main(void)
