@@ -80,6 +80,10 @@ static int connect_tcp(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int saved = errno;
 	struct birth birth;
+	uint8_t bytes[16];
+	uint16_t port;
+	if (!policy_address(address, length, bytes, &port)) /* too short to be one */
+		return (int)outcome_report(OUTCOME_ERRNO - EINVAL, true);
 	birth_ask_connect(&birth, fd, address, length);
 	if (birth.refused)
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
@@ -208,8 +212,10 @@ DOOR int shutdown(int fd, int how)
 	if (connected && writing)
 		session_shut_write(s, fd);
 	s->read_shut |= connected && reading;
+	/* A handshake has to read until it is done, and shuts reading then. */
+	bool opening = s->state <= SESSION_HANDSHAKING && (reading || writing);
 	session_leave(s);
-	if (connected && how == SHUT_WR)
+	if (connected && (how == SHUT_WR || opening))
 		return 0;
 	return real.shutdown(fd, connected && reading ? SHUT_RD : how);
 }

@@ -282,9 +282,11 @@ static ssize_t wait_to_read(int fd, uint64_t entry)
 		errno = saved;
 		if (seen < 0 && error == EINTR)
 			return OUTCOME_INTERRUPTED;
-		if (seen < 0 && error != EAGAIN)
+		bool late = seen < 0 && error == EAGAIN;
+		if (seen < 0 && !late)
 			note_failure(fd, entry, error);
-		return seen < 0 && error == EAGAIN ? OUTCOME_AGAIN : 1;
+		if (!late || !kernel_nonblocking(fd))
+			return late ? OUTCOME_AGAIN : 1;
 	}
 	errno = saved;
 	return wait_for(fd, POLLIN, timeout_of(fd, SO_RCVTIMEO));
@@ -392,6 +394,12 @@ static bool peek_again(int fd, size_t got, size_t size, int flags)
 	return seen > queued;
 }
 
+/* Asked once: a call that waits goes on with it, whatever becomes of O_NONBLOCK meanwhile. */
+static bool may_wait(int fd, int flags)
+{
+	return !(flags & MSG_DONTWAIT) && !kernel_nonblocking(fd);
+}
+
 ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
 {
 	struct vector v = {iov, count, 0};
@@ -399,7 +407,7 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 	/* Asking for nothing waits for something all the same (recv(2), not read(2)). */
 	uint8_t byte;
 	struct iovec nothing = {&byte, 1};
-	bool wait_all = (flags & MSG_WAITALL) && !(flags & MSG_PEEK);
+	bool wait_all = (flags & MSG_WAITALL) && !(flags & MSG_PEEK), waiting = false;
 	for (;;) {
 		ssize_t got = size ? read_now(fd, entry, v, size - done, flags)
 		                   : read_now(fd, entry, (struct vector){&nothing, 1, 0}, 1,
@@ -421,8 +429,9 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 		}
 		if (done && !wait_all)
 			return (ssize_t)done;
-		if ((flags & MSG_DONTWAIT) || kernel_nonblocking(fd))
+		if (!waiting && !may_wait(fd, flags))
 			return done ? (ssize_t)done : OUTCOME_AGAIN;
+		waiting = true;
 		ssize_t waited = wait_to_read(fd, entry);
 		if (waited < 0)
 			return done ? (ssize_t)done : waited;
@@ -477,7 +486,7 @@ ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, i
 		}
 		if (put != OUTCOME_AGAIN)
 			return done ? (ssize_t)done : tell(fd, entry, put, true);
-		if ((flags & MSG_DONTWAIT) || kernel_nonblocking(fd))
+		if (deadline < 0 && !may_wait(fd, flags))
 			return done ? (ssize_t)done : OUTCOME_AGAIN;
 		if (deadline < 0)
 			deadline = timeout_of(fd, SO_SNDTIMEO);
