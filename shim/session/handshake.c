@@ -106,6 +106,8 @@ static void finished(struct session *s, int fd, struct tls_io *io)
 		s->shutdown_wanted = false;
 		session_shut_write(s, fd);
 	}
+	if (s->read_shut)
+		kernel_shutdown(fd, SHUT_RD);
 	/* Somebody was told to wait for room: the same value again makes the kernel report it. */
 	if (s->early_blocked)
 		kernel_set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
