@@ -245,3 +245,22 @@ DOOR int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 		*(int *)value = pending_error(fd, entry, *(int *)value);
 	return result;
 }
+
+/* What was known of the room to write (session/outbox.c) no longer holds. */
+static bool resizes(int level, int name)
+{
+	return level == SOL_SOCKET ? name == SO_SNDBUF || name == SO_SNDBUFFORCE
+	                           : level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT;
+}
+
+DOOR int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
+{
+	int result = real.setsockopt(fd, level, name, value, length);
+	uint64_t entry = result == 0 && resizes(level, name) ? table_session(fd) : 0;
+	struct session *s = entry ? session_enter_by(fd, entry) : NULL;
+	if (s) {
+		s->room = 0;
+		session_leave(s);
+	}
+	return result;
+}

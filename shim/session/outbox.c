@@ -17,7 +17,7 @@
  * record of a write stayed with us, the program, told that everything is written, might never
  * call again, and its peer would wait for ever.  How much room there is SO_MEMINFO says, to
  * the byte of socket memory; it is asked rarely, because what was free stays free but for what
- * we send (the send buffer grows by itself and is hardly ever made smaller).
+ * we send (the send buffer grows by itself; smaller it becomes by setsockopt, which says so).
  */
 enum { BATCH = 4 * TLS_PLAIN, PACKET = 2048 };
 
