@@ -22,6 +22,25 @@ int main(void)
 	close(c);
 	close(s);
 
+	step("MSG_FASTOPEN by sendmsg and sendmmsg");
+	for (int turn = 0; turn < 2; turn++) {
+		struct iovec iov = {"early", 5};
+		struct mmsghdr m = {.msg_hdr = {.msg_name = &a,
+		                                .msg_namelen = address_size(&a),
+		                                .msg_iov = &iov,
+		                                .msg_iovlen = 1}};
+		c = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+		if (turn)
+			T(sendmmsg(c, &m, 1, MSG_FASTOPEN));
+		else
+			T(sendmsg(c, &m.msg_hdr, MSG_FASTOPEN));
+		s = (int)MUST(accept(l, NULL, NULL));
+		T(read_beside(s, c, buffer, 5));
+		say_sum("s got", buffer, 5);
+		close(c);
+		close(s);
+	}
+
 	step("TCP_FASTOPEN_CONNECT");
 	c = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
 	T(setsockopt(c, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &(int){1}, sizeof(int)));

@@ -13,9 +13,11 @@ static void mixture(int flags, size_t there, size_t asked, int vectors)
 	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 4, .msg_flags = 0x5555};
 	fill(out, there, 0);
 	memset(in, '.', sizeof(in));
+	/* In two pieces, so that one of them is no measure of all. */
 	if (there) {
-		MUST(write(p.c, out, there));
-		wait_readable(p.s);
+		MUST(write(p.c, out, 4));
+		MUST(write(p.c, out + 4, there - 4));
+		wait_arrived(p.c, p.s);
 	}
 	iov[3].iov_len = asked > 3 ? asked - 3 : 0;
 	errno = 0;
@@ -39,6 +41,7 @@ int main(void)
 
 	watchdog_start();
 	p = pair_open(AF_INET);
+	MUST(setsockopt(p.c, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)));
 	for (int bits = 0; bits < 16; bits++) {
 		int flags = (bits & 1 ? MSG_PEEK : 0) | (bits & 2 ? MSG_TRUNC : 0) |
 		            (bits & 4 ? MSG_WAITALL : 0) | (bits & 8 ? MSG_DONTWAIT : 0);
