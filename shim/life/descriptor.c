@@ -48,10 +48,18 @@ static void forget(int fd, uint64_t entry, uint64_t mark)
 	release(fd, entry, mark, fd);
 }
 
+/* What fd names in this process; nothing for a guest, whose numbers these are not. */
+static uint64_t own_entry(int fd)
+{
+	if (!table_get(fd) || process_is_guest())
+		return 0;
+	return table_get(fd); /* asked again: a child of _Fork may have become an owner */
+}
+
 void descriptor_created(int fd)
 {
-	uint64_t entry = fd >= 0 ? table_get(fd) : 0;
-	if (entry && !process_is_guest()) /* fd is another socket by now: no goodbye into it */
+	uint64_t entry = fd >= 0 ? own_entry(fd) : 0;
+	if (entry) /* fd is another socket by now: no goodbye into it */
 		release(fd, entry, 0, NO_DESCRIPTOR);
 }
 
@@ -85,8 +93,8 @@ static bool carries_early_bytes(uint64_t entry)
 
 bool descriptor_ending(int fd)
 {
-	uint64_t entry = table_get(fd);
-	if (!entry || process_is_guest())
+	uint64_t entry = own_entry(fd);
+	if (!entry)
 		return true;
 	if (entry == TABLE_OWN)
 		return false;
