@@ -65,7 +65,10 @@ def block(sock):
     except OSError as trouble:
         end = name(trouble)
     if writer:
-        sock.shutdown(socket.SHUT_WR)
+        try:
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:  # it is over both ways
+            pass
         writer.join()
     talk.over(end)
 

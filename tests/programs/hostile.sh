@@ -12,26 +12,47 @@ fi
 	skip "$python is not built on OpenSSL 1.1.1 or later, whose key log this needs"
 export SLEEVE_RUNDIR=$tmp/run
 
-# after_handshake KIND SIDE VERSION
-after_handshake()
+# misbehave SCRIPT SIDE ARGUMENT...: SIDE is the program's
+misbehave()
 {
-	step "$1, $2, TLS $3"
-	fresh_port
+	local script=$1 side=$2
+	shift 2
 	server_as server
 	client_as client
-	local command=("${as_server[@]}")
-	[ "$2" = serve ] || command=("${as_client[@]}")
-	timeout 60 "$python" "$here/hostile-records.py" "$1" "$2" "$port" "$3" "$tmp/pki" \
-		"$BUILD/sleeve" "${command[@]}" >"$tmp/records.out" 2>&1 ||
-		fail "$(tail -n 3 "$tmp/records.out")"
+	local -n command=as_$([ "$side" = serve ] && echo server || echo client)
+	timeout 60 "$python" "$here/$script" "$@" "$tmp/pki" "$BUILD/sleeve" "${command[@]}" \
+		>"$tmp/peer.out" 2>&1 || fail "$(tail -n 3 "$tmp/peer.out")"
 }
 
 CLIENT_BOUND=60
 for kind in blocking edge; do
 	for side in serve call; do
-		after_handshake "$kind" "$side" 1.3
-		rule_extra='profile = "intermediate";' after_handshake "$kind" "$side" 1.2
+		for version in 1.3 1.2; do
+			step "after the handshake: $kind, $side, TLS $version"
+			rule_extra=
+			[ "$version" = 1.3 ] || rule_extra='profile = "intermediate";'
+			fresh_port
+			misbehave hostile-records.py "$side" "$kind" "$side" "$port" "$version"
+		done
 	done
+done
+
+rule_extra=
+for side in serve call; do
+	step "in the handshake: $side"
+	fresh_port
+	misbehave hostile-handshake.py "$side" required "$side" "$port"
+done
+
+# Names that nobody has verified are no names, though a rule asks for none.
+for clients in none optional; do
+	step "in the handshake: clients = \"$clients\""
+	fresh_port
+	pki_policy "$tmp/pki/$port-server.conf" server <<-EOT
+		{ name = "$name in"; on = "accept"; from = ["127.0.0.0/8"]; ports = [$port];
+		  mode = "strict"; clients = "$clients"; }
+	EOT
+	misbehave hostile-handshake.py serve "$clients" serve "$port"
 done
 
 finish
