@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* NOT tls: known difference: a read waiting as another thread closes gets EBADF (sleeve(7)). */
+/* NOT thread: what ThreadSanitizer reports, a close under a reader, is what this is about */
 /* close in one thread while another waits in read: the read lives on, the number is free. */
 #include "../tasks.h"
 
