@@ -37,9 +37,10 @@ ifdef SANITIZE
 FLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -DSLEEVE_SANITIZE='"$(SANITIZE)"'
 LINK += -fsanitize=$(SANITIZE)
 else
-# initfirst: constructors of other libraries may connect, and ours must have run by then.
-SHARED := -static-libgcc -Wl,-z,defs -Wl,-z,text -Wl,-z,initfirst
+SHARED := -static-libgcc -Wl,-z,defs -Wl,-z,text
 endif
+# Constructors of other libraries may connect, and ours must have run by then.
+SHARED += -Wl,-z,initfirst
 
 # shim/entry and shim/life are the doors: they define libc's names, so only the preloaded library
 # may hold them.  Everything below them is in one archive, from which the CLI and the tests take

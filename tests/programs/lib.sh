@@ -21,13 +21,15 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${BUILD:-$root/build}
 case $BUILD in /*) ;; *) BUILD=$root/$BUILD ;; esac
 MODE=${MODE:-tls}
+slow=1 # a sanitizer makes everything slow, and bounds are there for what hangs
+[ -z "${SANITIZE:-}" ] || slow=4
 export LC_ALL=C
 exec </dev/null
 unset LD_PRELOAD SLEEVE_POLICY SLEEVE_RUNDIR SLEEVE_LOG SLEEVE_SERVICE
 
 # A script that hangs is a failure like any other, and still cleans up.
 if [ -z "${PROGRAMS_BOUNDED:-}" ]; then
-	PROGRAMS_BOUNDED=1 exec timeout -k 15 "${BOUND:-150}" bash "$0" "$@"
+	PROGRAMS_BOUNDED=1 exec timeout -k 15 "${BOUND:-$((150 * slow))}" bash "$0" "$@"
 fi
 
 . "$root/tests/lib/pki.sh"
@@ -39,7 +41,7 @@ tmp=
 pids=()
 captured=
 as_server=(env)
-as_client=(timeout 30 env)
+as_client=(timeout $((30 * slow)) env)
 
 # ---- what a person reads ------------------------------------------------------------------
 
@@ -197,7 +199,7 @@ pause()
 # await WHAT COMMAND...: until the command succeeds, or the test fails after AWAIT (10) seconds.
 await()
 {
-	local what=$1 end=$((SECONDS + ${AWAIT:-10}))
+	local what=$1 end=$((SECONDS + slow * ${AWAIT:-10}))
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || fail "waited in vain for: $what"
@@ -284,13 +286,14 @@ client_as()
 {
 	as_client=(env)
 	[ "$MODE" = bare ] || [ "$1" = bare ] || sleeved as_client "$1" client
-	as_client=(timeout "${CLIENT_BOUND:-30}" "${as_client[@]}")
+	as_client=(timeout "${CLIENT_BOUND:-$((30 * slow))}" "${as_client[@]}")
 }
 
 sleeved() # ARRAY IDENTITY SIDE
 {
 	local -n words=$1
-	words=(env "LD_PRELOAD=$BUILD/libsleeve.so" "SLEEVE_POLICY=$tmp/pki/$port-$2.conf"
+	words=(env "LD_PRELOAD=$BUILD/libsleeve.so${PRELOAD_BEHIND:+ $PRELOAD_BEHIND}"
+		"SLEEVE_POLICY=$tmp/pki/$port-$2.conf"
 		"SLEEVE_RUNDIR=$tmp/run" "SLEEVE_LOG=info:$tmp/log/$3" "SLEEVE_SERVICE=$name")
 }
 

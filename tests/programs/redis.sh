@@ -45,10 +45,11 @@ stop_all
 step "launched by sleeve-run, on a name and on an address"
 fresh_port
 if [ "$MODE" != bare ]; then
-	as_server=(env "SLEEVE_RUNDIR=$tmp/run" "$root/tools/sleeve-run"
-		--policy "$tmp/pki/$port-server.conf" --service "$name"
-		--log "info:$tmp/log/server" --)
-	as_client=(timeout 30 env "SLEEVE_RUNDIR=$tmp/run" "$root/tools/sleeve-run"
+	launch=("SLEEVE_RUNDIR=$tmp/run" ${PRELOAD_BEHIND:+"LD_PRELOAD=$PRELOAD_BEHIND"}
+		"$root/tools/sleeve-run")
+	as_server=(env "${launch[@]}" --policy "$tmp/pki/$port-server.conf"
+		--service "$name" --log "info:$tmp/log/server" --)
+	as_client=(timeout $((30 * slow)) env "${launch[@]}"
 		--policy "$tmp/pki/$port-client.conf" --)
 fi
 server "$port"

@@ -46,9 +46,9 @@ for shell in dash bash 'busybox sh'; do
 
 	# ---- LD_PRELOAD
 	what="what is preloaded already stays, in front"
-	run env LD_PRELOAD=libm.so.6 $shell "$launcher" --policy "$tmp/good.conf" env
-	expect 0 "LD_PRELOAD=libm.so.6:$library"
-	for list in "$library" "libm.so.6:$library" "$library libm.so.6"; do
+	run env LD_PRELOAD=libdl.so.2 $shell "$launcher" --policy "$tmp/good.conf" env
+	expect 0 "LD_PRELOAD=libdl.so.2:$library"
+	for list in "$library" "libdl.so.2:$library" "$library libdl.so.2"; do
 		what="nothing is preloaded twice"
 		run env SLEEVE_POLICY="$tmp/good.conf" LD_PRELOAD="$list" $shell "$launcher" env
 		expect 0 "LD_PRELOAD=$list"
