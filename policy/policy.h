@@ -24,6 +24,7 @@ enum policy_side { POLICY_CONNECT, POLICY_ACCEPT };
 enum policy_mode { POLICY_STRICT, POLICY_PERMISSIVE, POLICY_PLAINTEXT, POLICY_DENY };
 enum policy_profile { POLICY_MODERN, POLICY_INTERMEDIATE, POLICY_NIST };
 enum policy_clients { POLICY_CLIENTS_REQUIRED, POLICY_CLIENTS_OPTIONAL, POLICY_CLIENTS_NONE };
+enum policy_engine { POLICY_ENGINE_AUTO, POLICY_ENGINE_INLINE, POLICY_ENGINE_CARRIER };
 enum policy_truncated { POLICY_TRUNCATED_ERROR, POLICY_TRUNCATED_EOF };
 
 /* ---- findings: the error idiom of this folder ------------------------------------------- */
@@ -87,6 +88,7 @@ struct policy_rule {
 	enum policy_profile profile;
 	enum policy_clients clients;           /* REQUIRED wherever peers are named */
 	enum policy_truncated truncated;
+	enum policy_engine engine;
 	unsigned handshake_timeout_ms;
 	const char *server_name;               /* NULL: the name the program resolved */
 	const struct policy_peer *peers;

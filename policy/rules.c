@@ -157,10 +157,10 @@ static void read_server_name(struct load *l, const struct value *v, void *target
 
 static void read_engine(struct load *l, const struct value *v, void *target)
 {
-	(void)target;
 	static const char *const words[] = { "auto", "inline", "carrier" };
-	if (keys_read_word(l, v, words, COUNT(words)) == 2)
-		value_error(l, v, "engine \"carrier\" is not supported yet; use \"auto\"");
+	int i = keys_read_word(l, v, words, COUNT(words));
+	if (i >= 0)
+		rule_of(target)->engine = (enum policy_engine)i;
 }
 
 static void read_verified_connect(struct load *l, const struct value *v, void *target)

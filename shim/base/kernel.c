@@ -68,6 +68,13 @@ void kernel_set_option(int fd, int level, int name, int value)
 	call(SYS_setsockopt, fd, level, name, (long)&value, sizeof value, 0);
 }
 
+uint64_t kernel_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof cookie;
+	return kernel_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
 bool kernel_nonblocking(int fd)
 {
 	long flags = call(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);

@@ -4,6 +4,7 @@
 
 #include "shim/base/log.h"
 #include "shim/base/process.h"
+#include "shim/life/carrier.h"
 #include "shim/session/record.h"
 #include "shim/session/session.h"
 
@@ -11,8 +12,6 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include "shim/life/refuse.h"
 
 DOOR int close(int fd)
 {
@@ -64,21 +63,29 @@ DOOR void closefrom(int first)
  * stdio inside libc does not come through our doors, so a session on 0, 1 or 2 could be written
  * to in clear: it needs a carrier.
  */
-static bool is_unfit_copy(uint64_t entry, int to)
+static bool is_unfit(int number)
 {
-	if (!entry || to < 0 || (to > STDERR_FILENO && (unsigned)to < table_size))
-		return false;
-	refuse_carrier(entry, to <= STDERR_FILENO ? "a copy onto a standard stream"
-	                                          : "a descriptor number of a million and more");
-	return true;
+	return number <= STDERR_FILENO || (unsigned)number >= table_size;
 }
 
-/* A copy whose number the kernel chose; the entry is looked up before it is made. */
-static int keep_copy(uint64_t entry, int to)
+static bool may_copy(int fd, int to)
 {
-	if (is_unfit_copy(entry, to)) {
-		real.close(to);
-		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
+	return fd == to || to < 0 || !table_session(fd) || !is_unfit(to) ||
+	       carrier_wanted(fd, "a copy onto a standard stream");
+}
+
+/* A copy whose number the kernel chose. */
+static int keep_copy(int fd, uint64_t entry, int to)
+{
+	if (to >= 0 && entry && is_unfit(to)) {
+		if (!carrier_wanted(fd, "a copy onto a standard stream")) {
+			int error = errno;
+			real.close(to);
+			errno = error;
+			return -1;
+		}
+		real.dup3(fd, to, real.fcntl(to, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
+		entry = 0;
 	}
 	descriptor_copied(entry, to);
 	return to;
@@ -89,7 +96,7 @@ DOOR int dup(int fd)
 	if (table_get(fd) == TABLE_OWN)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
 	uint64_t entry = table_session(fd);
-	return keep_copy(entry, real.dup(fd));
+	return keep_copy(fd, entry, real.dup(fd));
 }
 
 static int duplicate(int fd, int to, int flags, bool three)
@@ -110,16 +117,12 @@ static int duplicate(int fd, int to, int flags, bool three)
 
 DOOR int dup2(int fd, int to)
 {
-	if (fd != to && is_unfit_copy(table_session(fd), to))
-		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
-	return duplicate(fd, to, 0, false);
+	return may_copy(fd, to) ? duplicate(fd, to, 0, false) : -1;
 }
 
 DOOR int dup3(int fd, int to, int flags)
 {
-	if (fd != to && is_unfit_copy(table_session(fd), to))
-		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
-	return duplicate(fd, to, flags, true);
+	return may_copy(fd, to) ? duplicate(fd, to, flags, true) : -1;
 }
 
 /* fcntl(2): whatever the command takes fits a long. */
@@ -130,7 +133,7 @@ static int control(int fd, int command, long argument)
 	uint64_t entry = table_session(fd);
 	int result = real.fcntl(fd, command, argument);
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-		return keep_copy(entry, result);
+		return keep_copy(fd, entry, result);
 	return result;
 }
 

@@ -4,12 +4,15 @@
 
 #include "shim/base/kernel.h"
 #include "shim/life/birth.h"
+#include "shim/life/carrier.h"
+#include "shim/life/standin.h"
 #include "shim/session/pending.h"
 #include "shim/session/session.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <unistd.h>
 
 DOOR int socket(int domain, int type, int protocol)
@@ -70,10 +73,20 @@ static int connect_tls(struct birth *birth, int fd, const struct sockaddr *addre
 	}
 	struct sockaddr_storage local;
 	socklen_t size = sizeof local;
-	bool known = getsockname(fd, (struct sockaddr *)&local, &size) == 0;
+	bool known = real.getsockname(fd, (struct sockaddr *)&local, &size) == 0;
 	session_connected(table_session(fd), known ? (struct sockaddr *)&local : NULL);
 	errno = error;
-	return result == 0 ? greet(fd, true) : result;
+	if (result == 0)
+		result = greet(fd, true);
+	else if (error != EINPROGRESS)
+		return result;
+	error = errno;
+	if (!carrier_if_due(fd)) {
+		shutdown(fd, SHUT_RDWR);
+		return -1;
+	}
+	errno = error;
+	return result;
 }
 
 static int connect_tcp(int fd, const struct sockaddr *address, socklen_t length)
@@ -114,11 +127,20 @@ static int dissolve(int fd, uint64_t entry, const struct sockaddr *address, sock
 	return result;
 }
 
+/* Whoever asks again whether a connection is there gets TCP's answer. */
+static int connect_other(int fd, const struct sockaddr *address, socklen_t length)
+{
+	int result = real.connect(fd, address, length);
+	if (result < 0 && errno == EINVAL && table_size && standin_is(fd, NULL))
+		errno = EISCONN;
+	return result;
+}
+
 DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	uint64_t entry = table_get(fd);
 	if (!table_size || (!entry && !birth_is_tcp(fd, address)))
-		return real.connect(fd, address, length);
+		return connect_other(fd, address, length);
 	if (entry && address && address->sa_family == AF_UNSPEC)
 		return dissolve(fd, entry, address, length);
 	/* EISCONN, the end of a connect under way, or EALREADY. */
@@ -135,29 +157,18 @@ DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 /* ---- accept ---------------------------------------------------------------------------------- */
 
 /* ECONNABORTED is what accept(2) says of a connection that went away: servers go on. */
-static int settle(int fd, const struct sockaddr *remote, socklen_t length, int flags, int saved)
+static int settle(int fd, const struct sockaddr *remote, socklen_t length, int saved)
 {
 	descriptor_created(fd);
 	if (!table_size || !birth_is_tcp(fd, remote)) {
 		errno = saved;
 		return fd;
 	}
-	/* A daemon that closed its standard streams is given their numbers; what libc prints there
-	 * must not reach a session. */
-	if (fd <= STDERR_FILENO) {
-		int up = real.fcntl(fd, flags & SOCK_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD,
-		                    STDERR_FILENO + 1);
-		real.close(fd);
-		if (up < 0)
-			return up;
-		fd = up;
-		descriptor_created(fd);
-	}
-	if (birth_accepted(fd, remote, length)) {
+	if (birth_accepted(fd, remote, length) && carrier_if_due(fd)) {
 		errno = saved;
 		return fd;
 	}
-	real.close(fd);
+	close(fd);
 	errno = ECONNABORTED;
 	return -1;
 }
@@ -176,7 +187,7 @@ DOOR int accept4(int listener, struct sockaddr *address, socklen_t *length, int 
 		__builtin_memcpy(address, &remote, room);
 		*length = size;
 	}
-	return settle(fd, (struct sockaddr *)&remote, size, flags, saved);
+	return settle(fd, (struct sockaddr *)&remote, size, saved);
 }
 
 DOOR int accept(int listener, struct sockaddr *address, socklen_t *length)
@@ -192,7 +203,8 @@ DOOR int listen(int fd, int backlog)
 	socklen_t length = sizeof local;
 	uint8_t address[16];
 	uint16_t port;
-	if (result == 0 && table_size && getsockname(fd, (struct sockaddr *)&local, &length) == 0 &&
+	if (result == 0 && table_size &&
+	    real.getsockname(fd, (struct sockaddr *)&local, &length) == 0 &&
 	    policy_address((struct sockaddr *)&local, length, address, &port))
 		session_listening(port);
 	return result;
@@ -246,6 +258,42 @@ DOOR int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 	return result;
 }
 
+/* ---- what stands in for a carried connection ------------------------------------------------- */
+
+/* Cut to the room there is, but with its full length, as getsockname(2) does. */
+static void give(const struct sockaddr_storage *from, socklen_t size, struct sockaddr *address,
+                 socklen_t *length)
+{
+	memcpy(address, from, *length < size ? *length : size);
+	*length = size;
+}
+
+DOOR int getsockname(int fd, struct sockaddr *address, socklen_t *length)
+{
+	struct standin s;
+	socklen_t room = length ? *length : 0;
+	int result = real.getsockname(fd, address, length);
+	if (result < 0 || !table_size || room < sizeof address->sa_family ||
+	    address->sa_family != AF_UNIX || !standin_is(fd, &s))
+		return result;
+	*length = room;
+	give(&s.local, s.local_length, address, length);
+	return 0;
+}
+
+DOOR int getpeername(int fd, struct sockaddr *address, socklen_t *length)
+{
+	struct standin s;
+	socklen_t room = length ? *length : 0;
+	int result = real.getpeername(fd, address, length);
+	if (result < 0 || !table_size || room < sizeof address->sa_family ||
+	    address->sa_family != AF_UNIX || !standin_is(fd, &s))
+		return result;
+	*length = room;
+	give(&s.remote, s.remote_length, address, length);
+	return 0;
+}
+
 /* What was known of the room to write (session/outbox.c) no longer holds. */
 static bool resizes(int level, int name)
 {
@@ -253,9 +301,22 @@ static bool resizes(int level, int name)
 	                           : level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT;
 }
 
+/* Options of TCP and IP change nothing that a carried connection's program could see. */
+static bool is_carried_option(int fd, int level)
+{
+	return (errno == EOPNOTSUPP || errno == ENOPROTOOPT) &&
+	       (level == IPPROTO_TCP || level == IPPROTO_IP || level == IPPROTO_IPV6) &&
+	       standin_is(fd, NULL);
+}
+
 DOOR int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
+	int saved = errno;
 	int result = real.setsockopt(fd, level, name, value, length);
+	if (result < 0 && table_size && is_carried_option(fd, level)) {
+		errno = saved;
+		return 0;
+	}
 	uint64_t entry = result == 0 && resizes(level, name) ? table_session(fd) : 0;
 	struct session *s = entry ? session_enter_by(fd, entry) : NULL;
 	if (s) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the write family. */
 #include "shim/life/door.h"
-#include "shim/life/refuse.h"
+#include "shim/life/carrier.h"
 
 #include <sys/socket.h>
 
@@ -90,30 +90,27 @@ DOOR ssize_t sendto(int fd, const void *buffer, size_t size, int flags, const st
 	return send(fd, buffer, size, flags & ~MSG_FASTOPEN);
 }
 
-/* unix(7), SCM_RIGHTS: whoever receives a session has not its keys.  It needs a carrier. */
-static bool passes_session(const struct msghdr *message)
+/* unix(7), SCM_RIGHTS: whoever receives a session has not its keys. */
+static bool may_pass(const struct msghdr *message)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
 	     c = CMSG_NXTHDR((struct msghdr *)message, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		const int *fds = (const int *)CMSG_DATA(c);
-		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof *fds; i++) {
-			if (!table_session(fds[i]))
-				continue;
-			refuse_carrier(table_session(fds[i]), "passing the descriptor on");
-			return true;
-		}
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof *fds; i++)
+			if (!carrier_wanted(fds[i], "passing the descriptor on"))
+				return false;
 	}
-	return false;
+	return true;
 }
 
 DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	uint64_t entry = table_session(fd);
 	if (!entry) {
-		if (message->msg_controllen && passes_session(message))
-			return (ssize_t)outcome_report(OUTCOME_ERRNO - EPERM, true);
+		if (message->msg_controllen && !may_pass(message))
+			return -1;
 		if (!opens(flags, message->msg_name))
 			return real.sendmsg(fd, message, flags);
 		if (connect(fd, message->msg_name, message->msg_namelen) < 0)
@@ -135,7 +132,8 @@ DOOR int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 {
 	bool ours = table_session(fd) || (flags & MSG_FASTOPEN);
 	for (unsigned int i = 0; !ours && i < count; i++)
-		ours = messages[i].msg_hdr.msg_controllen && passes_session(&messages[i].msg_hdr);
+		if (messages[i].msg_hdr.msg_controllen && !may_pass(&messages[i].msg_hdr))
+			return -1;
 	if (!ours)
 		return real.sendmmsg(fd, messages, count, flags);
 	unsigned int done = 0;

@@ -7,6 +7,7 @@
 #include "shim/base/log.h"
 #include "shim/base/names.h"
 #include "shim/base/process.h"
+#include "shim/base/real.h"
 #include "shim/base/table.h"
 #include "shim/life/descriptor.h"
 #include "shim/session/pending.h"
@@ -14,8 +15,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #ifndef IPPROTO_MPTCP
@@ -39,16 +43,13 @@ static struct registry_slot *note(const struct birth *b, int fd, enum registry_v
                                   enum registry_reason reason, const struct sockaddr *local)
 {
 	const struct policy_rule *rule = b->verdict.rule;
-	uint64_t cookie = 0;
-	socklen_t length = sizeof cookie;
-	kernel_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length);
 	struct registry_birth birth = {
 		.side = b->flow.side == POLICY_CONNECT ? REGISTRY_CONNECT : REGISTRY_ACCEPT,
 		.verdict = verdict,
 		.reason = reason,
 		.local = local,
 		.remote = b->remote,
-		.cookie = cookie,
+		.cookie = kernel_cookie(fd),
 		.rule = rule ? rule->name : "",
 		.mode = policy_mode_name(b->verdict.mode),
 		.fd = fd,
@@ -74,6 +75,17 @@ static void refuse(struct birth *b, int fd, enum registry_reason reason, const c
 	b->rulebook = NULL;
 }
 
+/* Refuses what the verdict refuses. */
+static void judge(struct birth *b, int fd)
+{
+	if (b->verdict.mode == POLICY_DENY)
+		refuse(b, fd, b->verdict.rule ? REGISTRY_RULE : REGISTRY_NO_RULE,
+		       b->verdict.rule ? "denied" : "no rule matches and unmatched = \"deny\"");
+	else if (b->verdict.mode != POLICY_PLAINTEXT &&
+	         !b->rulebook->contexts[b->verdict.rule->index])
+		refuse(b, fd, REGISTRY_IDENTITY, "the rule's identity is not loaded");
+}
+
 /* Fills in verdict; refuses what the policy refuses. */
 static void ask(struct birth *b, int fd)
 {
@@ -84,15 +96,7 @@ static void ask(struct birth *b, int fd)
 		return;
 	}
 	b->verdict = rulebook_decide(b->rulebook, &b->flow);
-	if (b->verdict.mode == POLICY_DENY)
-		refuse(b, fd, b->verdict.rule ? REGISTRY_RULE : REGISTRY_NO_RULE,
-		       b->verdict.rule ? "denied" : "no rule matches and unmatched = \"deny\"");
-	else if (b->verdict.mode != POLICY_PLAINTEXT && fd <= STDERR_FILENO)
-		refuse(b, fd, REGISTRY_CARRIER_NEEDED, "TLS on a standard stream's number is not "
-		       "supported yet");
-	else if (b->verdict.mode != POLICY_PLAINTEXT &&
-	         !b->rulebook->contexts[b->verdict.rule->index])
-		refuse(b, fd, REGISTRY_IDENTITY, "the rule's identity is not loaded");
+	judge(b, fd);
 }
 
 static void become_plain(struct birth *b, int fd, const struct sockaddr *local)
@@ -114,6 +118,8 @@ static bool settle(struct birth *b, int fd, const struct sockaddr *local)
 	struct rulebook *rulebook = b->rulebook;
 	b->rulebook = NULL;
 	if (session_birth(fd, rulebook, &b->verdict, &b->flow, local, b->remote)) {
+		if (!b->inherited)
+			pending_add(fd, table_get(fd));
 		descriptor_guard_own(own, process_lowest_own());
 		return true;
 	}
@@ -152,7 +158,7 @@ bool birth_settle(struct birth *b, int fd)
 {
 	struct sockaddr_storage local;
 	socklen_t length = sizeof local;
-	bool known = getsockname(fd, (struct sockaddr *)&local, &length) == 0;
+	bool known = real.getsockname(fd, (struct sockaddr *)&local, &length) == 0;
 	return settle(b, fd, known ? (struct sockaddr *)&local : NULL);
 }
 
@@ -169,37 +175,65 @@ bool birth_accepted(int fd, const struct sockaddr *remote, socklen_t length)
 	uint8_t unused[16];
 	uint16_t remote_port;
 	if (!policy_address(remote, length, b.flow.address, &remote_port) ||
-	    getsockname(fd, (struct sockaddr *)&local, &local_length) < 0 ||
+	    real.getsockname(fd, (struct sockaddr *)&local, &local_length) < 0 ||
 	    !policy_address((struct sockaddr *)&local, local_length, unused, &b.flow.port))
 		return false;
 	ask(&b, fd);
 	return !b.refused && settle(&b, fd, (struct sockaddr *)&local);
 }
 
+/*
+ * Nobody has read or written yet: what has come lies unread, and nothing was sent (tcp(7),
+ * TCP_INFO).
+ */
+static bool is_fresh(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t length = sizeof info;
+	int unread;
+	if (kernel_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 ||
+	    length < offsetof(struct tcp_info, tcpi_bytes_retrans) ||
+	    real.ioctl(fd, FIONREAD, &unread) < 0)
+		return false;
+	/* FIN counts as a byte received. */
+	return !info.tcpi_bytes_sent && info.tcpi_bytes_received <= (uint64_t)unread + 1;
+}
+
 bool birth_inherited(int fd, const struct sockaddr *remote, socklen_t length)
 {
-	struct birth b = {.remote = remote};
+	struct birth b = {.remote = remote, .inherited = true};
 	struct sockaddr_storage local;
 	socklen_t local_length = sizeof local;
 	uint8_t unused[16];
 	uint16_t local_port, remote_port;
-	if (getsockname(fd, (struct sockaddr *)&local, &local_length) < 0 ||
+	if (real.getsockname(fd, (struct sockaddr *)&local, &local_length) < 0 ||
 	    !policy_address(remote, length, b.flow.address, &remote_port) ||
 	    !policy_address((struct sockaddr *)&local, local_length, unused, &local_port))
 		return false;
 	b.rulebook = rulebook_get();
-	for (int side = POLICY_CONNECT; b.rulebook && side <= POLICY_ACCEPT; side++) {
+	if (!b.rulebook) {
+		refuse(&b, fd, REGISTRY_NO_POLICY, "there is no valid policy");
+		return false;
+	}
+	/* Who connected, the kernel does not say; who inherits has rather been connected to. */
+	for (int side = POLICY_ACCEPT; side >= (int)POLICY_CONNECT; side--) {
 		b.flow.side = (enum policy_side)side;
 		b.flow.port = side == POLICY_CONNECT ? remote_port : local_port;
 		b.verdict = rulebook_decide(b.rulebook, &b.flow);
 		if (b.verdict.rule && b.verdict.mode != POLICY_PLAINTEXT)
 			break;
 	}
-	if (b.rulebook && b.verdict.mode == POLICY_PLAINTEXT) {
-		become_plain(&b, fd, (struct sockaddr *)&local);
-		return true;
+	judge(&b, fd);
+	if (b.refused)
+		return false;
+	if (b.verdict.mode != POLICY_PLAINTEXT && !is_fresh(fd)) {
+		refuse(&b, fd, REGISTRY_INHERITED,
+		       "it was in use before the program started, and the rule asks for TLS");
+		return false;
 	}
-	refuse(&b, fd, b.rulebook ? REGISTRY_INHERITED : REGISTRY_NO_POLICY,
-	       "it was open before the program started, and no session can be made of it yet");
-	return false;
+	if (!settle(&b, fd, (struct sockaddr *)&local))
+		return false;
+	if (table_session(fd))
+		session_connected(table_session(fd), NULL);
+	return true;
 }

@@ -20,6 +20,7 @@ struct birth {
 	const struct sockaddr *remote;
 	char name[254];
 	bool refused;
+	bool inherited;
 };
 void birth_ask_connect(struct birth *b, int fd, const struct sockaddr *address, socklen_t length);
 
@@ -30,8 +31,9 @@ void birth_abandoned(struct birth *b);
 /* A socket accepted from `remote`.  False: refused; the caller closes it. */
 bool birth_accepted(int fd, const struct sockaddr *remote, socklen_t length);
 
-/* A connected socket that was there before the program.  False: the policy wants TLS on it or
- * denies it, by a rule of either side (which side it is, the kernel does not say). */
+/* A connected socket that was there before the program, judged by the rules of either side (which
+ * it is, the kernel does not say).  Its handshake waits until the program uses it, which it may
+ * never do: others may.  False: it is denied, or has been in use and should be under TLS. */
 bool birth_inherited(int fd, const struct sockaddr *remote, socklen_t length);
 
 #endif

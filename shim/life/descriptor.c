@@ -6,6 +6,7 @@
 #include "shim/base/kernel.h"
 #include "shim/base/process.h"
 #include "shim/base/table.h"
+#include "shim/life/carrier.h"
 #include "shim/registry/writer.h"
 #include "shim/session/block.h"
 #include "shim/session/pending.h"
@@ -77,7 +78,7 @@ void descriptor_copied(uint64_t entry, int to)
 
 /*
  * What was written during a handshake has been accepted; closing must not lose it.  Only the
- * last name in this process, and of the last holder, has to wait for it.
+ * last name in this process, and of the last holder, has to see to it.
  */
 static bool carries_early_bytes(uint64_t entry)
 {
@@ -98,7 +99,8 @@ bool descriptor_ending(int fd)
 		return true;
 	if (entry == TABLE_OWN)
 		return false;
-	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS && carries_early_bytes(entry))
+	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS && carries_early_bytes(entry) &&
+	    !carrier_drain(fd, entry))
 		block_until_sent(fd, entry);
 	forget(fd, entry, TABLE_CLOSING);
 	return true;

@@ -18,7 +18,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /*
@@ -69,14 +73,23 @@ static void claim(int fd, uint64_t entry)
 		*mark = 2;
 }
 
-/* The order in which they are taken anywhere. */
-static void before(void)
+static void begin(void)
 {
 	static unsigned count;
 	guard_enter();
 	pthread_mutex_lock(&forking);
 	unborn = -(pid_t)((unsigned)process_id << 9 | ++count % 512);
-	each_session(hold);
+}
+
+static void end(void)
+{
+	pthread_mutex_unlock(&forking);
+	guard_leave();
+}
+
+/* The order in which they are taken anywhere. */
+static void lock(void)
+{
 	rulebook_lock();
 	pending_lock();
 	names_lock();
@@ -84,7 +97,7 @@ static void before(void)
 	gate_close();
 }
 
-static void release(void)
+static void unlock(void)
 {
 	registration_unlock();
 	names_unlock();
@@ -92,25 +105,30 @@ static void release(void)
 	rulebook_unlock();
 }
 
+static void before(void)
+{
+	begin();
+	each_session(hold);
+	lock();
+}
+
 static void in_parent(void)
 {
 	gate_open();
-	release();
+	unlock();
 	each_session(forget);
-	pthread_mutex_unlock(&forking);
-	guard_leave();
+	end();
 }
 
 static void in_child(void)
 {
 	process_begin();
 	gate_renew();
-	release();
+	unlock();
 	each_session(claim);
 	each_session(forget);
 	registry_forked();
-	pthread_mutex_unlock(&forking);
-	guard_leave();
+	end();
 }
 
 static void unhold(int fd, uint64_t entry)
@@ -149,6 +167,83 @@ DOOR pid_t fork(void)
 	guard_leave();
 	errno = saved;
 	return pid;
+}
+
+/* ---- a child that nobody waits for ----------------------------------------------------------- */
+
+struct hidden {
+	uint64_t entry;
+	void (*work)(void *link);
+	void *link;
+	int error;
+};
+
+/* Since glibc 2.34. */
+extern pid_t _Fork(void) __attribute__((weak));
+
+/* What only this one session is for: nobody here uses the numbers that the parent has. */
+static void forget_others(uint64_t entry)
+{
+	for (int fd = 0; fd < table_end(); fd++)
+		if (table_get(fd) && table_get(fd) != TABLE_OWN)
+			table_swap(fd, 0);
+	session_claim(entry, unborn, process_id);
+}
+
+/*
+ * On the parent's memory but a stack of its own, while the parent's thread stands still
+ * (clone(2), CLONE_VFORK).  It ends at once, and with that its child is an orphan; its own end
+ * makes no SIGCHLD, for clone was told none.
+ */
+static int between(void *argument)
+{
+	struct hidden *h = argument;
+	pid_t pid = _Fork();
+	if (pid < 0)
+		h->error = errno;
+	if (pid)
+		return 0;
+	process_begin();
+	gate_renew();
+	unlock();
+	forget_others(h->entry);
+	registry_forked();
+	pthread_mutex_unlock(&forking); /* the guard stays: signals are the program's */
+	h->work(h->link);
+	syscall(SYS_exit_group, 0);
+	return 0;
+}
+
+int fork_hidden(uint64_t entry, void (*work)(void *link), void *link)
+{
+	struct hidden h = {entry, work, link, 0};
+	if (!_Fork)
+		return ENOSYS;
+	enum { STACK = 256 * 1024 };
+	int saved = errno;
+	uint8_t *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
+	                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (stack == MAP_FAILED)
+		return ENOMEM;
+	begin();
+	bool holds = session_hold(entry, unborn);
+	if (holds) {
+		lock();
+		pid_t middle = clone(between, stack + STACK, CLONE_VM | CLONE_VFORK, &h);
+		if (middle < 0)
+			h.error = errno;
+		else
+			while (waitpid(middle, NULL, __WCLONE) < 0 && errno == EINTR)
+				;
+		gate_open();
+		unlock();
+		if (h.error)
+			session_unhold(entry, unborn);
+	}
+	end();
+	munmap(stack, STACK);
+	errno = saved;
+	return holds ? h.error : EBADF;
 }
 
 void fork_start(void)

@@ -6,6 +6,7 @@
 #include "shim/base/real.h"
 #include "shim/base/table.h"
 #include "shim/life/birth.h"
+#include "shim/life/carrier.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -14,12 +15,27 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* inetd's three numbers are one connection. */
+static bool is_copy(int fd)
+{
+	uint64_t cookie = kernel_cookie(fd);
+	for (int other = 0; cookie && other < fd && other < table_end(); other++) {
+		uint64_t entry = table_session(other);
+		if (!entry || kernel_cookie(other) != cookie)
+			continue;
+		table_swap(fd, entry);
+		return true;
+	}
+	return false;
+}
+
 static void look(int fd)
 {
 	struct sockaddr_storage peer;
 	socklen_t length = sizeof peer;
-	if ((unsigned)fd >= table_size || getpeername(fd, (struct sockaddr *)&peer, &length) < 0 ||
-	    !birth_is_tcp(fd, (struct sockaddr *)&peer) ||
+	if ((unsigned)fd >= table_size ||
+	    real.getpeername(fd, (struct sockaddr *)&peer, &length) < 0 ||
+	    !birth_is_tcp(fd, (struct sockaddr *)&peer) || is_copy(fd) ||
 	    birth_inherited(fd, (struct sockaddr *)&peer, length))
 		return;
 	if (fd <= STDERR_FILENO)
@@ -27,8 +43,15 @@ static void look(int fd)
 	table_swap(fd, TABLE_REFUSED);
 }
 
+/* stdio in libc does not pass our doors. */
+static void carry(int fd)
+{
+	if (!carrier_if_due(fd))
+		kernel_shutdown(fd, SHUT_RDWR);
+}
+
 /* getdents64(2) on the stack: opendir(3) would take the host's heap before main. */
-void inherit_start(void)
+static void look_at_all(void)
 {
 	struct entry {
 		uint64_t inode;
@@ -53,4 +76,11 @@ void inherit_start(void)
 			at += e->size;
 		}
 	real.close(folder);
+}
+
+void inherit_start(void)
+{
+	look_at_all();
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		carry(fd);
 }

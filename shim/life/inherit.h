@@ -5,9 +5,9 @@
 
 /*
  * inetd(8) and exec(3) hand connected sockets to a new image.  What the policy leaves in plaintext
- * is noted and left alone.  What it wants under TLS, or denies, is taken out of service: nobody
- * here knows its keys, or whether it has begun.  On 0, 1 and 2, where stdio in libc does not pass
- * our doors, the connection is ended.  Once, at start.
+ * is noted and left alone.  What it wants under TLS becomes a session if nobody has used it yet,
+ * on 0, 1 and 2 a carried one, for stdio in libc does not pass our doors.  What has been used, or
+ * is denied, is taken out of service; on 0, 1 and 2 the connection is ended.  Once, at start.
  */
 void inherit_start(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the calls in which libc itself starts a program. */
 #include "shim/life/door.h"
-#include "shim/life/refuse.h"
+#include "shim/life/carrier.h"
 #include "shim/life/exec.h"
 
 #include <unistd.h>
@@ -21,14 +21,15 @@ DOOR int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actio
 	return exec_unguard(real.posix_spawnp(pid, file, actions, attributes, argv, envp));
 }
 
-/* An action that hands a session to the program is refused; it would be in clear there. */
+/* The program gets what a carrier gives. */
 DOOR int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to)
 {
-	uint64_t entry = table_session(fd);
-	if (!entry)
+	int saved = errno;
+	if (carrier_wanted(fd, "handing it to another program"))
 		return real.posix_spawn_file_actions_adddup2(actions, fd, to);
-	refuse_carrier(entry, "handing it to another program");
-	return EPERM;
+	int error = errno;
+	errno = saved;
+	return error;
 }
 
 DOOR int system(const char *command)

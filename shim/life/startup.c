@@ -4,6 +4,7 @@
 #include "shim/base/process.h"
 #include "shim/base/real.h"
 #include "shim/base/table.h"
+#include "shim/life/carrier.h"
 #include "shim/life/fork.h"
 #include "shim/life/inherit.h"
 #include "shim/registry/writer.h"
@@ -97,6 +98,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	const char *log_spec = read_environment(getauxval(AT_SECURE) ? NULL : environment);
 	make_absolute();
 	read_command(argc, argv);
+	carrier_start(argc, argv);
 	if (!log_init(log_spec, executable))
 		log_say(LOG_LEVEL_ERROR,
 		        "SLEEVE_LOG=%s is not understood; it is error, warn, info or "

@@ -444,6 +444,16 @@ void registry_pid(struct registry_slot *slot, pid_t pid)
 	write_end(slot);
 }
 
+void registry_carried(struct registry_slot *slot, pid_t pid)
+{
+	if (slot == &dummy)
+		return;
+	write_begin(slot);
+	SET(slot->pid, (uint32_t)pid);
+	SET(slot->engine, (uint8_t)REGISTRY_CARRIER);
+	write_end(slot);
+}
+
 void registry_bypass(struct registry_slot *slot, int64_t difference)
 {
 	if (slot == &dummy)

@@ -87,6 +87,9 @@ static inline void registry_count(struct registry_slot *slot, uint64_t in, uint6
 /* Another process holds it too, or instead (after fork). */
 void registry_pid(struct registry_slot *slot, pid_t pid);
 
+/* A carrier of this pid holds it from now on. */
+void registry_carried(struct registry_slot *slot, pid_t pid);
+
 /* The kernel's count of payload bytes differs from ours by this much: something wrote past us. */
 void registry_bypass(struct registry_slot *slot, int64_t difference);
 

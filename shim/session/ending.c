@@ -9,6 +9,7 @@
 #include "shim/session/record.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,24 @@ static void clear(struct session *s)
 static const char *end_of(struct session *s)
 {
 	return s->peer.rule->side == POLICY_CONNECT ? "to" : "from";
+}
+
+void session_remote(const struct session *s, struct sockaddr_storage *address)
+{
+	const struct registry_end *end = &s->registry->remote;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)address;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
+	memset(address, 0, sizeof *address);
+	if (end->family == 4) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(end->port);
+		memcpy(&v4->sin_addr, end->address + 12, sizeof v4->sin_addr);
+	} else {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(end->port);
+		v6->sin6_scope_id = end->scope;
+		memcpy(&v6->sin6_addr, end->address, sizeof v6->sin6_addr);
+	}
 }
 
 void session_describe(const struct session *s, char *text, size_t size)

@@ -200,13 +200,6 @@ struct region *session_region(struct session *s)
 
 /* ---- birth ----------------------------------------------------------------------------------- */
 
-static uint64_t cookie_of(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t length = sizeof cookie;
-	return kernel_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
-}
-
 static void set_peer(struct session *s, const struct policy_verdict *verdict,
                      const struct policy_flow *flow)
 {
@@ -247,7 +240,7 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 		                                      : REGISTRY_DESCRIPTOR_TOO_HIGH,
 		.local = local,
 		.remote = remote,
-		.cookie = cookie_of(fd),
+		.cookie = kernel_cookie(fd),
 		.rule = rule->name,
 		.mode = policy_mode_name(rule->mode),
 		.fd = fd,
@@ -281,7 +274,6 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	session_leave(s);
 	uint64_t entry = table_entry(slot, stamp);
 	table_swap(fd, entry);
-	pending_add(fd, entry);
 	return true;
 }
 

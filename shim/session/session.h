@@ -114,14 +114,16 @@ struct session {
 const char *session_state_name(enum session_state state);
 void session_move(struct session *s, enum session_event event);
 
-/* The other end's address and port, for messages. */
+/* The other end's address and port, as the program gave it, and for messages. */
+void session_remote(const struct session *s, struct sockaddr_storage *address);
 void session_describe(const struct session *s, char *text, size_t size);
 
 /* ---- by descriptor; without the lock ------------------------------------------------------- */
 
 /* A new session for a socket that is connected, or being connected, under this rule.  Stores it
- * in the table.  Takes over the caller's count of the rulebook.  False: no memory, or the number
- * is too high; the caller refuses the connection. */
+ * in the table; who wants its handshake driven adds it to the pending.  Takes over the caller's
+ * count of the rulebook.  False: no memory, or the number is too high; the caller refuses the
+ * connection. */
 bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdict *verdict,
                    const struct policy_flow *flow, const struct sockaddr *local,
                    const struct sockaddr *remote);

@@ -101,6 +101,7 @@ UNUSED static struct link_pair *link_new(enum policy_side side, struct end *peer
 	must(verdict.rule != NULL);
 	must(session_birth(l->fd, rulebook, &verdict, &flow, (struct sockaddr *)&local,
 	                   (struct sockaddr *)&remote));
+	pending_add(l->fd, table_get(l->fd));
 	l->entry = table_get(l->fd);
 	session_connected(l->entry, NULL);
 	l->peer = peer ? peer : end_new(side == POLICY_ACCEPT ? POLICY_CONNECT : POLICY_ACCEPT,

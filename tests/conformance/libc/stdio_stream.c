@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* NOT tls: fdopen needs a carrier, which is not there yet; it is refused. */
 /* fdopen over a connection: fprintf, fgets, fflush, fclose; and dprintf beside it. */
 #include "../trace.h"
 

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Hidden children that carry a session when the program cannot do it itself. */
+#include "shim/life/carrier.h"
+
+#include "shim/base/kernel.h"
+#include "shim/base/log.h"
+#include "shim/base/process.h"
+#include "shim/base/real.h"
+#include "shim/base/table.h"
+#include "shim/life/descriptor.h"
+#include "shim/life/fork.h"
+#include "shim/life/relay.h"
+#include "shim/life/standin.h"
+#include "shim/registry/writer.h"
+#include "shim/session/pending.h"
+#include "shim/session/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct cargo {
+	int tcp;
+	int host; /* -1: nothing comes any more, what is there has to leave */
+	uint64_t entry;
+};
+
+static bool am_carrier;
+static char *title;
+static size_t title_size;
+
+void carrier_start(int argc, char **argv)
+{
+	if (argc <= 0)
+		return;
+	title = argv[0];
+	title_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
+}
+
+/* ---- in the carrier -------------------------------------------------------------------------- */
+
+static void close_stretch(int first, int last)
+{
+	if (first > last || (real.close_range && real.close_range(first, last, 0) == 0))
+		return;
+	long end = sysconf(_SC_OPEN_MAX);
+	for (int fd = first; fd <= last && fd < end; fd++)
+		real.close(fd);
+}
+
+/* All but the two sockets and the registry, whose lock says that the family lives. */
+static void close_others(int a, int b)
+{
+	int from = 0, end = process_lowest_own() + 32;
+	for (int fd = 0; fd <= a || fd <= b || fd < end; fd++) {
+		if (fd != a && fd != b && !registry_owns(fd))
+			continue;
+		close_stretch(from, fd - 1);
+		from = fd + 1;
+	}
+	close_stretch(from, INT32_MAX);
+}
+
+static void become_carrier(const struct cargo *cargo)
+{
+	am_carrier = true;
+	close_others(cargo->tcp, cargo->host);
+	setsid();
+	(void)!chdir("/");
+	prctl(PR_SET_NAME, "sleeve-carrier");
+	if (title && title_size >= sizeof "sleeve-carrier") {
+		memset(title, 0, title_size);
+		memcpy(title, "sleeve-carrier", sizeof "sleeve-carrier");
+	}
+	table_swap(cargo->tcp, cargo->entry);
+	struct session *s = session_enter(cargo->entry);
+	if (!s)
+		return;
+	registry_carried(s->registry, getpid());
+	session_leave(s);
+	if (session_is_pending(cargo->entry))
+		pending_add(cargo->tcp, cargo->entry);
+}
+
+static void carry(void *link)
+{
+	struct cargo cargo = *(struct cargo *)link;
+	become_carrier(&cargo);
+	if (cargo.host >= 0) {
+		relay_run(cargo.tcp, cargo.entry, cargo.host);
+	} else {
+		descriptor_ending(cargo.tcp);
+		real.close(cargo.tcp);
+	}
+}
+
+/* ---- in the program -------------------------------------------------------------------------- */
+
+/* What the program has set for the socket and expects of whatever has its number. */
+static void copy_settings(int from, int to)
+{
+	static const int limits[] = {SO_RCVTIMEO, SO_SNDTIMEO};
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		struct timeval limit;
+		socklen_t length = sizeof limit;
+		if (getsockopt(from, SOL_SOCKET, limits[i], &limit, &length) == 0)
+			real.setsockopt(to, SOL_SOCKET, limits[i], &limit, length);
+	}
+	real.fcntl(to, F_SETFL, (long)(real.fcntl(from, F_GETFL) & (O_NONBLOCK | O_APPEND)));
+}
+
+static void put(int unix_socket, int number)
+{
+	int flags = real.fcntl(number, F_GETFD);
+	real.dup3(unix_socket, number, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+}
+
+static void replace(int fd, uint64_t entry, int unix_socket)
+{
+	if (process_is_guest()) {
+		put(unix_socket, fd);
+		return;
+	}
+	for (int number = 0; number < table_end(); number++) {
+		if (table_get(number) != entry)
+			continue;
+		descriptor_ending(number);
+		put(unix_socket, number);
+		descriptor_ended(number);
+	}
+}
+
+/* A connection under way has no peer yet; whom it was asked for is in the registry. */
+static void name_end(int carrier_end, int fd, uint64_t entry)
+{
+	struct standin a = {.local_length = sizeof a.local, .remote_length = sizeof a.remote};
+	if (real.getsockname(fd, (struct sockaddr *)&a.local, &a.local_length) < 0)
+		return;
+	if (real.getpeername(fd, (struct sockaddr *)&a.remote, &a.remote_length) < 0) {
+		struct session *s = session_enter(entry);
+		if (!s)
+			return;
+		session_remote(s, &a.remote);
+		session_leave(s);
+	}
+	standin_name(carrier_end, &a);
+}
+
+bool carrier_take_over(int fd, uint64_t entry)
+{
+	int pair[2];
+	if (real.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return false;
+	struct cargo cargo = {fd, pair[1], entry};
+	name_end(pair[1], fd, entry);
+	int error = kernel_send(pair[0], "", RELAY_TOKEN, 0) == RELAY_TOKEN ? 0 : ENOBUFS;
+	if (!error)
+		error = fork_hidden(entry, carry, &cargo);
+	if (!error) {
+		copy_settings(fd, pair[0]);
+		replace(fd, entry, pair[0]);
+	}
+	real.close(pair[0]);
+	real.close(pair[1]);
+	errno = error ? error : errno;
+	return !error;
+}
+
+/* In a vfork child the table, which is the parent's, does not know what is there already. */
+static bool stands_there(int fd)
+{
+	return process_is_guest() && kernel_option(fd, SOL_SOCKET, SO_DOMAIN, AF_INET) == AF_UNIX;
+}
+
+static enum policy_engine engine_of(uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	enum policy_engine engine = s ? s->peer.rule->engine : POLICY_ENGINE_AUTO;
+	if (s)
+		session_leave(s);
+	return engine;
+}
+
+bool carrier_if_due(int fd)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry || (fd > STDERR_FILENO && engine_of(entry) != POLICY_ENGINE_CARRIER))
+		return true;
+	return carrier_wanted(fd, fd <= STDERR_FILENO ? "the number of a standard stream"
+	                                              : "engine = \"carrier\"");
+}
+
+bool carrier_wanted(int fd, const char *what)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry || stands_there(fd))
+		return true;
+	bool inline_only = engine_of(entry) == POLICY_ENGINE_INLINE;
+	if (!inline_only && carrier_take_over(fd, entry))
+		return true;
+	int error = inline_only ? EPERM : errno;
+	struct session *s = session_enter(entry);
+	if (s) {
+		char peer[128], why[64];
+		session_describe(s, peer, sizeof peer);
+		registry_verdict(s->registry, (enum registry_verdict)s->registry->verdict,
+		                 REGISTRY_CARRIER_NEEDED);
+		session_leave(s);
+		log_say(LOG_LEVEL_ERROR, "connection with %s: %s is refused, since it would bypass "
+		        "TLS and no carrier %s%s", peer, what,
+		        inline_only ? "may be used (engine = \"inline\")" : "can be started: ",
+		        inline_only ? "" : strerror_r(error, why, sizeof why));
+	}
+	errno = error;
+	return false;
+}
+
+bool carrier_drain(int fd, uint64_t entry)
+{
+	struct cargo cargo = {fd, -1, entry};
+	return !am_carrier && fork_hidden(entry, carry, &cargo) == 0;
+}

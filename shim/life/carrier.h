@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Hidden children that carry a session when the program cannot do it itself. */
+#ifndef SLEEVE_LIFE_CARRIER_H
+#define SLEEVE_LIFE_CARRIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A carrier is a process that holds the TCP socket and one end of a unix(7) stream socket, whose
+ * other end takes the socket's numbers in the program: bytes then pass through libc, other images
+ * and other processes in clear, and never leave the machine.  It relays until both sides are
+ * done, outlives the program and drains.
+ *
+ * It is nobody's child for long: no SIGCHLD, nothing for wait(2) (a program that is process 1, or
+ * a subreaper, sees its end as that of any orphan).  It is a session of its own (setsid(2)), deaf
+ * to signals but SIGKILL, in "/", and keeps nothing of the program open.
+ */
+
+/* Where the program's arguments lie, which a carrier overwrites with its name. */
+void carrier_start(int argc, char **argv);
+
+/*
+ * Every number of this process that names the session becomes the unix socket; file status and
+ * descriptor flags and time limits stay.  In a vfork child only fd does, and only there.
+ * False, with errno: no memory, descriptors or processes; nothing has changed then.
+ */
+bool carrier_take_over(int fd, uint64_t entry);
+
+/*
+ * Before fd goes where our doors are not (`what`, for the log): true when it may, because it is no
+ * session, or is carried now.  False, with errno, after a line in the log.
+ */
+bool carrier_wanted(int fd, const char *what);
+
+/*
+ * For a connection that has just come to be: takes it over where it must not be inline, on the
+ * number of a standard stream or under engine = "carrier".  False, with errno: it should, and
+ * cannot be.
+ */
+bool carrier_if_due(int fd);
+
+/* Carries what was accepted but not sent to its end, and says goodbye; the caller drops the
+ * session afterwards.  False: there is no carrier, the caller has to wait itself. */
+bool carrier_drain(int fd, uint64_t entry);
+
+#endif

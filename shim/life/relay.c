@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A carrier's work: bytes between a session and a unix socket. */
+#include "shim/life/relay.h"
+
+#include "shim/base/kernel.h"
+#include "shim/base/real.h"
+#include "shim/base/scratch.h"
+#include "shim/life/descriptor.h"
+#include "shim/session/block.h"
+#include "shim/session/pending.h"
+#include "shim/session/record.h"
+#include "shim/session/session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* How long a relay whose program is gone waits for a peer that takes nothing: TCP itself gives an
+ * orphan up after some such time (tcp(7), tcp_orphan_retries). */
+enum { PATIENCE = 100 * 1000, TICK = 1000 };
+
+struct flow {
+	uint8_t *bytes; /* SCRATCH_SIZE */
+	size_t at, end;
+	bool ended; /* nothing more comes */
+	bool told;  /* and the other side knows */
+};
+
+struct relay {
+	int tcp, host;
+	uint64_t entry;
+	struct flow in, out; /* to the program, to the peer */
+	bool host_ended;     /* the program's side has shut down its writing, or all */
+	bool host_gone;      /* it has closed */
+	bool host_reset;     /* and left bytes unread */
+	bool broken;         /* the session is */
+};
+
+static bool drained(const struct flow *f)
+{
+	return f->at == f->end;
+}
+
+/* ---- to the program -------------------------------------------------------------------------- */
+
+static bool pull_in(struct relay *r)
+{
+	struct flow *f = &r->in;
+	if (!drained(f) || f->ended || r->broken)
+		return false;
+	struct iovec v = {f->bytes, SCRATCH_SIZE};
+	ssize_t got = block_receive(r->tcp, r->entry, &v, 1, MSG_DONTWAIT);
+	if (got == OUTCOME_AGAIN)
+		return false;
+	f->at = 0;
+	f->end = got > 0 ? (size_t)got : 0;
+	f->ended = got == 0;
+	r->broken = got < 0;
+	return true;
+}
+
+static bool push_in(struct relay *r)
+{
+	struct flow *f = &r->in;
+	if (!drained(f) && !r->host_gone) {
+		ssize_t put = kernel_send(r->host, f->bytes + f->at, f->end - f->at, 0);
+		if (put == -EAGAIN)
+			return false;
+		r->host_gone |= put < 0;
+		f->at += put > 0 ? (size_t)put : 0;
+		return true;
+	}
+	if (drained(f) && f->ended && !f->told) {
+		kernel_shutdown(r->host, SHUT_WR);
+		f->told = true;
+		return true;
+	}
+	return false;
+}
+
+/* ---- to the peer ----------------------------------------------------------------------------- */
+
+/* What lies in the socket behind the token is passed on; its last byte is the next token. */
+static bool pull_out(struct relay *r)
+{
+	struct flow *f = &r->out;
+	if (!drained(f) || f->ended)
+		return false;
+	ssize_t seen = kernel_recv(r->host, f->bytes, SCRATCH_SIZE, MSG_PEEK);
+	if (seen > RELAY_TOKEN) {
+		f->at = 0;
+		f->end = (size_t)seen - RELAY_TOKEN;
+		kernel_recv(r->host, f->bytes, f->end, 0);
+		memmove(f->bytes, f->bytes + RELAY_TOKEN, f->end);
+		return true;
+	}
+	if (!r->host_ended)
+		return false;
+	f->ended = true;
+	return true;
+}
+
+static bool push_out(struct relay *r)
+{
+	struct flow *f = &r->out;
+	if (!drained(f) && !r->broken) {
+		struct iovec v = {f->bytes + f->at, f->end - f->at};
+		ssize_t put = block_send(r->tcp, r->entry, &v, 1, MSG_DONTWAIT);
+		if (put == OUTCOME_AGAIN)
+			return false;
+		f->at += put > 0 ? (size_t)put : 0;
+		r->broken |= put <= 0;
+		return true;
+	}
+	struct session *s = NULL;
+	if (drained(f) && f->ended && !f->told && !r->host_reset &&
+	    session_peek_state(r->entry) > SESSION_HANDSHAKING &&
+	    (s = session_enter(r->entry))) {
+		if (session_is_up(s))
+			session_shut_write(s, r->tcp);
+		session_leave(s);
+		f->told = true;
+		return true;
+	}
+	return false;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static uint32_t interest(const struct relay *r)
+{
+	enum session_state state = session_peek_state(r->entry);
+	if (state <= SESSION_HANDSHAKING)
+		return state == SESSION_FRESH && !kernel_connected(r->tcp) ? EPOLLOUT : EPOLLIN;
+	uint32_t events = 0;
+	if (drained(&r->in) && !r->in.ended && !r->broken)
+		events |= EPOLLIN;
+	if (!drained(&r->out) && !r->broken)
+		events |= EPOLLOUT;
+	return events;
+}
+
+/* The token makes the host's side readable for ever, so it is watched for news only. */
+static void look_at_host(struct relay *r, uint32_t events)
+{
+	if (events & (EPOLLRDHUP | EPOLLHUP))
+		r->host_ended = true;
+	if (events & EPOLLHUP)
+		r->host_gone = true;
+	if ((events & EPOLLERR) && kernel_option(r->host, SOL_SOCKET, SO_ERROR, 0) == ECONNRESET)
+		r->host_reset = true;
+}
+
+/* False: the program is gone and the peer takes nothing. */
+static bool wait(struct relay *r, int epoll, uint32_t *watched)
+{
+	uint32_t wanted = interest(r);
+	if (wanted != *watched) {
+		struct epoll_event e = {.events = wanted, .data.fd = r->tcp};
+		int change = !*watched ? EPOLL_CTL_ADD : wanted ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
+		real.epoll_ctl(epoll, change, r->tcp, &e);
+		*watched = wanted;
+	}
+	bool handshaking = session_peek_state(r->entry) <= SESSION_HANDSHAKING;
+	if (handshaking)
+		pending_expire();
+	int limit = handshaking ? TICK : r->host_gone ? PATIENCE : -1;
+	struct epoll_event events[2];
+	int count = real.epoll_wait(epoll, events, 2, limit);
+	for (int i = 0; i < count; i++)
+		if (events[i].data.fd == r->host)
+			look_at_host(r, events[i].events);
+	return count != 0 || handshaking || !r->host_gone;
+}
+
+static bool finished(const struct relay *r)
+{
+	if (r->host_reset || (r->host_gone && r->broken))
+		return true;
+	if (r->broken)
+		return drained(&r->in);
+	bool out_done = r->out.told;
+	bool in_done = r->in.told || r->host_gone;
+	return out_done && in_done;
+}
+
+static void end(struct relay *r)
+{
+	if (r->host_reset) { /* unread bytes at close: a reset, as it would be without us */
+		struct linger now = {1, 0};
+		real.setsockopt(r->tcp, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	}
+	descriptor_ending(r->tcp);
+	real.close(r->tcp);
+	descriptor_ended(r->tcp);
+	/* What is left unread now tells the program of a reset. */
+	if (!r->broken)
+		while (kernel_recv(r->host, r->out.bytes, SCRATCH_SIZE, 0) > 0)
+			;
+	real.close(r->host);
+}
+
+void relay_run(int tcp, uint64_t entry, int host)
+{
+	struct relay r = {.tcp = tcp, .host = host, .entry = entry};
+	r.in.bytes = scratch_take();
+	r.out.bytes = scratch_take();
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+	                        .data.fd = host};
+	uint32_t watched = 0;
+	if (!r.in.bytes || !r.out.bytes || epoll < 0 ||
+	    real.epoll_ctl(epoll, EPOLL_CTL_ADD, host, &e) < 0)
+		r.broken = true;
+	while (!finished(&r)) {
+		bool moved = pull_in(&r) | push_in(&r) | pull_out(&r) | push_out(&r);
+		if (!moved && !finished(&r) && !wait(&r, epoll, &watched))
+			break;
+	}
+	end(&r);
+}

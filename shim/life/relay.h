@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A carrier's work: bytes between a session and a unix socket. */
+#ifndef SLEEVE_LIFE_RELAY_H
+#define SLEEVE_LIFE_RELAY_H
+
+#include <stdint.h>
+
+/*
+ * Runs until both directions have ended or one has broken; then the session has been dropped and
+ * both descriptors are closed.  Both ends, half-closes, resets included, become the other side's:
+ * end of file, EPIPE and ECONNRESET.
+ *
+ * host: RELAY_TOKEN bytes, which nobody wrote, lie in it unread already.  A unix socket tells its
+ * peer of a reset only if something is left unread at close; so this side always leaves one byte
+ * that it has already passed on.
+ */
+enum { RELAY_TOKEN = 1 };
+
+void relay_run(int tcp, uint64_t entry, int host);
+
+#endif
