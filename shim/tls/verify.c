@@ -172,9 +172,20 @@ static enum registry_reason reason_of(int error)
 	}
 }
 
+/* wolfSSL takes a certificate that nobody asked for, and does not look at its chain. */
+static bool asked_for(const struct policy_rule *rule)
+{
+	return rule->side == POLICY_CONNECT || rule->peer_count ||
+	       rule->clients != POLICY_CLIENTS_NONE;
+}
+
 int verify_callback(int verified, WOLFSSL_X509_STORE_CTX *store)
 {
 	struct tls_peer *peer = store->userCtx;
+	if (!asked_for(peer->rule)) {
+		peer->reason = REGISTRY_PEER_BAD_CERTIFICATE;
+		return 0;
+	}
 	if (!verified) {
 		peer->reason = reason_of(store->error);
 		return peer->rule->unsafe_skip_verification;
