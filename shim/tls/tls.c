@@ -175,6 +175,9 @@ static enum registry_reason reason_of(struct tls *t, const struct tls_io *io, in
 		return REGISTRY_BAD_RECORD;
 	case NO_PEER_CERT:
 		return REGISTRY_NO_CLIENT_CERTIFICATE;
+	case NOT_CA_ERROR:
+	case MAX_CHAIN_ERROR:
+		return REGISTRY_PEER_UNTRUSTED;
 	case VERSION_ERROR:
 	case MATCH_SUITE_ERROR:
 	case UNSUPPORTED_SUITE:
@@ -183,6 +186,7 @@ static enum registry_reason reason_of(struct tls *t, const struct tls_io *io, in
 	case EXT_MISSING:
 		return REGISTRY_NO_COMMON_PARAMETERS;
 	case ZERO_RETURN:
+	case WOLFSSL_ERROR_ZERO_RETURN:
 		return REGISTRY_PEER_CLOSED;
 	case MEMORY_E:
 		return REGISTRY_NO_MEMORY;
