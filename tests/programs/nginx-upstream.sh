@@ -45,16 +45,18 @@ server() # PORT
 }
 
 # The proxy is the client here, for as long as it lives: without the first two words, which are the
-# bound.  Its own listening port is in no rule and stays plaintext.
+# bound.  Its own listening port is in no rule and stays plaintext.  max_fails=0: where localhost is
+# ::1, too, nginx would leave an address alone for ten seconds after a failure.
 proxy() # PORT
 {
 	free_port
 	front=$free
 	nginx_with proxy "${as_client[@]:2}" <<-EOT
-		upstream kept { server localhost:$1; keepalive 8; }
+		upstream kept { server localhost:$1 max_fails=0; keepalive 8; }
+		upstream once { server localhost:$1 max_fails=0; }
 		server {
 			listen 127.0.0.1:$front;
-			location /once/ { proxy_pass http://localhost:$1/; }
+			location /once/ { proxy_pass http://once/; }
 			location / {
 				proxy_pass http://kept;
 				proxy_http_version 1.1;
