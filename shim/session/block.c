@@ -19,7 +19,7 @@
 
 /* ---- poll, with handshakes going on behind it ------------------------------------------------ */
 
-enum { HIDDEN = 64, FEW = 16 };
+enum { HIDDEN = 64, FEW = 16, TURN = 100000000 /* ns */ };
 
 static void advance(int fd, uint64_t entry)
 {
@@ -100,6 +100,9 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 		h->set[i] = fds[i];
 		h->set[i].revents = 0;
 		h->set[i].events = events_to_ask(&fds[i]);
+		/* The bytes that would wake us may be another thread's to take. */
+		if (h->set[i].events != fds[i].events && deadline > kernel_now() + TURN)
+			deadline = kernel_now() + TURN;
 	}
 	unsigned extra = pending_any()
 		? pending_collect(only_hidden ? PENDING_HIDDEN : PENDING_ALL, h->set + count,
@@ -174,7 +177,6 @@ static int64_t timeout_of(int fd, int option)
  * that wake both would be taken by one, and the other would sleep on.  So one of them polls, and
  * the others wait for its turn to end; a turn is short, should its owner be cancelled in it.
  */
-enum { TURN = 100000000 };
 
 static bool take_turn(int fd, uint64_t entry, bool *done, uint32_t *turn)
 {
@@ -449,12 +451,31 @@ static ssize_t write_early(struct session *s, int fd, struct vector v, int flags
 	                           v.iov->iov_len - v.at);
 }
 
+/*
+ * Where no byte can pass, be it after our close_notify or because none was given, the kernel is
+ * sent nothing: it tells a reset, once, before it tells EPIPE.
+ */
+static ssize_t write_nothing(struct session *s, int fd, ssize_t otherwise)
+{
+	ssize_t said = kernel_send(fd, "", 0, 0);
+	if (said >= 0)
+		return otherwise;
+	if (said == -ENOTSOCK || said == -EBADF)
+		return OUTCOME_GONE;
+	if (said == -EPIPE)
+		return OUTCOME_PIPE;
+	s->kernel_error = (int)-said;
+	return OUTCOME_RESET;
+}
+
 static ssize_t write_open(struct session *s, int fd, struct vector v, size_t size, int flags)
 {
 	if (s->state == SESSION_FAILED)
 		return OUTCOME_RESET;
 	if (s->state == SESSION_SHUT_WRITE || s->state == SESSION_CLOSED || s->shutdown_wanted)
-		return OUTCOME_PIPE;
+		return write_nothing(s, fd, OUTCOME_PIPE);
+	if (!size && !s->kernel_error)
+		return write_nothing(s, fd, 0);
 	return record_write(s, fd, v, size, flags & MSG_MORE);
 }
 
@@ -465,8 +486,11 @@ static ssize_t write_now(int fd, uint64_t entry, struct vector v, size_t size, i
 		return session_absent(fd, entry);
 	if (s->state <= SESSION_HANDSHAKING)
 		session_advance(s, fd);
-	ssize_t put = s->state <= SESSION_HANDSHAKING ? write_early(s, fd, v, flags)
-	                                              : write_open(s, fd, v, size, flags);
+	ssize_t put = 0;
+	if (s->state > SESSION_HANDSHAKING)
+		put = write_open(s, fd, v, size, flags);
+	else if (size)
+		put = write_early(s, fd, v, flags);
 	session_leave(s);
 	return put;
 }
@@ -477,7 +501,7 @@ ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, i
 	size_t size = vector_size(v), done = 0;
 	int64_t deadline = -1;
 	vector_skip(&v, 0);
-	while (done < size) {
+	do {
 		ssize_t put = write_now(fd, entry, v, size - done, flags);
 		if (put > 0) {
 			done += (size_t)put;
@@ -493,7 +517,7 @@ ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, i
 		ssize_t waited = wait_to_write(fd, entry, deadline);
 		if (waited < 0)
 			return done ? (ssize_t)done : waited;
-	}
+	} while (done < size);
 	return (ssize_t)done;
 }
 

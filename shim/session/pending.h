@@ -10,7 +10,8 @@
 /*
  * A program does not know that its connection is still shaking hands, so it may wait for
  * something else meanwhile: for room to write, for another socket, in a pool for nothing at
- * all.  Whoever waits in Sleeve therefore moves the unfinished handshakes of its own thread on.
+ * all.  Whoever waits in Sleeve therefore moves the unfinished handshakes of its own thread on,
+ * and those of other threads that have written already and may now wait for something else.
  * They are few and short-lived; finished ones drop out when the list is next walked.
  *
  * Private to the process, any thread; a fork copies it.  No session's lock may be held.
@@ -25,12 +26,12 @@ static inline bool pending_any(void)
 }
 
 enum pending_scope {
-	PENDING_ALL, /* of this thread */
+	PENDING_ALL,
 	/* Without accepted sockets that have not said anything: the program polls those. */
 	PENDING_HIDDEN,
 };
 
-/* Fills set (at most size) with what this thread's handshakes wait for and entries beside it;
+/* Fills set (at most size) with what those handshakes wait for and entries beside it;
  * ends those that are overdue; *deadline becomes the earliest of the others (CLOCK_MONOTONIC ns,
  * unchanged when there is none).  Returns how many. */
 unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t *entries,
