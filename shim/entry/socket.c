@@ -78,7 +78,7 @@ static int connect_tls(struct birth *birth, int fd, const struct sockaddr *addre
 	errno = error;
 	if (result == 0)
 		result = greet(fd, true);
-	else if (error != EINPROGRESS)
+	else if (error != EINPROGRESS && error != EINTR)
 		return result;
 	error = errno;
 	if (!carrier_if_due(fd)) {
@@ -232,7 +232,10 @@ DOOR int shutdown(int fd, int how)
 	return real.shutdown(fd, connected && reading ? SHUT_RD : how);
 }
 
-/* A failed handshake is what a program that looks here after EPOLLERR wants to know. */
+/*
+ * A failed handshake is what a program that looks here after EPOLLERR wants to know; but not that
+ * the peer has closed, which TCP tells the reader.
+ */
 static int pending_error(int fd, uint64_t entry, int error)
 {
 	struct session *s = session_enter_by(fd, entry);
@@ -241,8 +244,11 @@ static int pending_error(int fd, uint64_t entry, int error)
 	session_advance(s, fd);
 	if (error && session_is_up(s))
 		s->kernel_error = error;
-	else if (!error && !s->reset_told && (s->state == SESSION_FAILED || session_broken(s)))
-		error = session_broken(s) ? s->kernel_error : ECONNRESET;
+	else if (!error && !s->reset_told && session_broken(s))
+		error = s->kernel_error;
+	else if (!error && !s->reset_told && s->state == SESSION_FAILED &&
+	         s->reason != REGISTRY_PEER_CLOSED)
+		error = ECONNRESET;
 	s->reset_told |= error != 0;
 	session_leave(s);
 	return error;
