@@ -105,6 +105,8 @@ static void attest(struct session *s, int fd)
 	int64_t difference = (int64_t)(sent - again + unsent) -
 	                     (int64_t)__atomic_load_n(&s->registry->wire_out, __ATOMIC_RELAXED);
 	uint8_t state = raw[0]; /* tcpi_state */
+	if (state == TCP_CLOSE && !sent) /* connect(2), AF_UNSPEC: the counters began anew */
+		return;
 	if (unsent && (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK || state == TCP_CLOSING ||
 	               state == TCP_CLOSE))
 		difference--; /* our FIN, which waits to be sent, is counted as a byte */
