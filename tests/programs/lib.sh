@@ -414,13 +414,14 @@ session_right()
 	await "a session with verdict tls, side $1, port $2" session_open "$1" "$2"
 	unset AWAIT
 	said=$(jq -r --arg side "$1" --arg port "$2" --arg rule "$name $direction" \
-		--arg peer "$3" --arg group "${4:-X25519MLKEM768}" "$of_side"' |
+		--arg engine "${engine:-inline}" --arg peer "$3" \
+		--arg group "${4:-X25519MLKEM768}" "$of_side"' |
 		.[] | select(.verdict != "pending") | . as $s |
 		[["verdict", .verdict == "tls"], ["rule", .rule == $rule],
 		 ["mode", .mode == "strict"], ["tls", .tls == "TLSv1.3"],
 		 ["cipher", (.cipher // "" | test("^TLS_[A-Z0-9_]+$"))],
 		 ["group", .group == $group], ["peer", (.peer | tostring | contains($peer))],
-		 ["engine", .engine == "inline"], ["resumed", .resumed == false],
+		 ["engine", .engine == $engine], ["resumed", .resumed == false],
 		 ["pid", (.pid | type == "number" and . > 1)],
 		 ["peer_expires", (.peer_expires != null and .peer_expires != 0)],
 		 ["opened", .opened != null]][] | select(.[1] | not) |
