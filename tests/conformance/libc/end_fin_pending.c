@@ -48,7 +48,8 @@ int main(void)
 			if (n == -1 && errno == EAGAIN)
 				n = 1; /* and wait for the next edge */
 		}
-		say("got %zu, %s, then %zd", got, memcmp(in, out, TOTAL) ? "DIFFERENT" : "equal", n);
+		say("got %zu, %s, then %zd", got, memcmp(in, out, TOTAL) ? "DIFFERENT" : "equal",
+		    n);
 		T(read(p.s, in, 1));
 		pair_close(&p);
 		close(ep);

@@ -14,13 +14,18 @@ static long cpu_ms(void)
 	       (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
 }
 
+static long now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* Waits 300 ms by one of the family, as an event loop: what is said to be there is read. */
 static void rest(int how, int fd, size_t *got)
 {
-	struct timespec begun, now;
-	long before = cpu_ms(), passed;
+	long before = cpu_ms(), begun = now_ms();
 	int woken = 0;
-	clock_gettime(CLOCK_MONOTONIC, &begun);
 	do {
 		struct timeval limit = {.tv_usec = 50000};
 		struct epoll_event e;
@@ -37,9 +42,7 @@ static void rest(int how, int fd, size_t *got)
 		ssize_t n = recv(fd, in, sizeof(in), MSG_DONTWAIT);
 		*got += n > 0 ? (size_t)n : 0;
 		woken++;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		passed = (now.tv_sec - begun.tv_sec) * 1000 + (now.tv_nsec - begun.tv_nsec) / 1000000;
-	} while (passed < 300);
+	} while (now_ms() - begun < 300);
 	say("%s", cpu_ms() - before < 100 && woken < 50 ? "at rest" : "SPINNING");
 }
 
