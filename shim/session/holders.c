@@ -85,6 +85,14 @@ static void forget_the_dead(struct session *s)
 	}
 }
 
+/* A server that forks and closes (accept(2)) leaves the connection to its child. */
+static void show_another(struct session *s)
+{
+	for (int i = 0; s->registry->pid == (uint32_t)process_id && i < SESSION_HOLDERS; i++)
+		if (s->holders[i] > 0)
+			registry_pid(s->registry, s->holders[i]);
+}
+
 void session_drop(uint64_t entry, int fd)
 {
 	int saved = errno;
@@ -97,6 +105,7 @@ void session_drop(uint64_t entry, int fd)
 	} else {
 		change_holder(s, process_id, 0);
 		s->holder_count--;
+		show_another(s);
 		session_leave(s);
 	}
 	errno = saved;
