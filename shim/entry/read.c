@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the read family. */
 #include "shim/life/door.h"
+#include "shim/life/inherit.h"
 
 #include <sys/socket.h>
 
@@ -127,8 +128,10 @@ static void note_arrivals(const struct msghdr *message)
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		const int *fds = (const int *)CMSG_DATA(c);
-		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof *fds; i++)
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof *fds; i++) {
 			descriptor_created(fds[i]);
+			inherit_arrived(fds[i]);
+		}
 	}
 }
 
@@ -152,8 +155,13 @@ DOOR ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 DOOR int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags,
                   struct timespec *timeout)
 {
-	if (!table_session(fd))
-		return real.recvmmsg(fd, messages, count, flags, timeout);
+	if (!table_session(fd)) {
+		int got = real.recvmmsg(fd, messages, count, flags, timeout);
+		for (int i = 0; i < got; i++)
+			if (messages[i].msg_hdr.msg_controllen)
+				note_arrivals(&messages[i].msg_hdr);
+		return got;
+	}
 	unsigned int done = 0;
 	int saved = errno;
 	for (; done < count; done++) {

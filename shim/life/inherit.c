@@ -3,11 +3,14 @@
 #include "shim/life/inherit.h"
 
 #include "shim/base/kernel.h"
+#include "shim/base/process.h"
 #include "shim/base/real.h"
 #include "shim/base/table.h"
 #include "shim/life/birth.h"
 #include "shim/life/carrier.h"
+#include "shim/session/rulebook.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,9 +22,9 @@
 static bool is_copy(int fd)
 {
 	uint64_t cookie = kernel_cookie(fd);
-	for (int other = 0; cookie && other < fd && other < table_end(); other++) {
+	for (int other = 0; cookie && other < table_end(); other++) {
 		uint64_t entry = table_session(other);
-		if (!entry || kernel_cookie(other) != cookie)
+		if (!entry || other == fd || kernel_cookie(other) != cookie)
 			continue;
 		table_swap(fd, entry);
 		return true;
@@ -48,6 +51,16 @@ static void carry(int fd)
 {
 	if (!carrier_if_due(fd))
 		kernel_shutdown(fd, SHUT_RDWR);
+}
+
+void inherit_arrived(int fd)
+{
+	if (!table_size || process_is_guest() || !rulebook_concerns())
+		return;
+	int saved = errno;
+	look(fd);
+	carry(fd);
+	errno = saved;
 }
 
 /* getdents64(2) on the stack: opendir(3) would take the host's heap before main. */

@@ -11,4 +11,7 @@
  */
 void inherit_start(void);
 
+/* The same for one that another process has sent (unix(7), SCM_RIGHTS).  Keeps errno. */
+void inherit_arrived(int fd);
+
 #endif

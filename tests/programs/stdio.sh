@@ -90,6 +90,35 @@ got=$("${as_client[@]}" perl -MIO::Socket::INET -e '
 [ "$got" = $'parent\nchild\nparent again\nend' ] || fail "perl heard: $got"
 stop_all
 
+step "accepted by one process, served by another"
+fresh_port
+client_as client
+for which in bare server; do
+	server_as "$which"
+	sender=("${as_server[@]}")
+	server_as server
+	spawn server "${sender[@]}" /usr/bin/python3 -c '
+import socket, subprocess, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), reuse_port=True)
+ours, theirs = socket.socketpair()
+worker = subprocess.Popen(sys.argv[2:], stdin=theirs)
+theirs.close()
+peer = listener.accept()[0]
+socket.send_fds(ours, [b"x"], [peer.fileno()])
+peer.close()
+worker.wait()' "$port" "${as_server[@]}" /usr/bin/python3 -c '
+import socket
+channel = socket.socket(fileno=0)
+peer = socket.socket(fileno=socket.recv_fds(channel, 1, 1)[1][0])
+while data := peer.recv(65536):
+    peer.sendall(data)'
+	await_listen "$port"
+	[ "$(client "$port" "$marker" 2>>"$tmp/client.out")" = "$marker" ] ||
+		fail "no answer where the acceptor is $which"
+	await "the acceptor to end" ended "$spawned"
+done
+stop_all
+
 [ "$MODE" = bare ] || {
 	step "no carrier is left"
 	await "the carriers to end" no_carrier
