@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 DOOR int close(int fd)
@@ -99,12 +100,20 @@ DOOR int dup(int fd)
 	return keep_copy(fd, entry, real.dup(fd));
 }
 
+/* A number that is open already may lie above a limit that was lowered since (dup2(2), EBADF). */
+static bool within_limit(int to)
+{
+	struct rlimit limit;
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 || (rlim_t)to < limit.rlim_cur;
+}
+
 static int duplicate(int fd, int to, int flags, bool three)
 {
 	if (table_get(fd) == TABLE_OWN || (to >= 0 && table_get(to) == TABLE_OWN))
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
 	/* Only a call that will succeed ends what `to` is now. */
-	if (fd != to && table_get(to) && !(flags & ~O_CLOEXEC) && real.fcntl(fd, F_GETFD) >= 0)
+	if (fd != to && table_get(to) && !(flags & ~O_CLOEXEC) && within_limit(to) &&
+	    real.fcntl(fd, F_GETFD) >= 0)
 		descriptor_ending(to);
 	uint64_t entry = table_session(fd);
 	int result = three ? real.dup3(fd, to, flags) : real.dup2(fd, to);

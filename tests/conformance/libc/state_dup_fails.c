@@ -47,6 +47,15 @@ int main(void)
 		MUST(setrlimit(RLIMIT_NOFILE, &limit));
 		still_works();
 
+		step("onto it, above a limit that was lowered");
+		int high = (int)MUST(dup2(p.c, 70));
+		MUST(setrlimit(RLIMIT_NOFILE, &low));
+		T(dup2(STDERR_FILENO, high));
+		T(write(high, "high", 4));
+		T(read_exact(p.s, buffer, 4));
+		MUST(setrlimit(RLIMIT_NOFILE, &limit));
+		T(close(high));
+
 		step("close_range");
 		T(close_range((unsigned)p.c, (unsigned)p.c, 0x70));
 		T(close_range((unsigned)p.c, (unsigned)p.c - 1, 0));
