@@ -12,6 +12,7 @@
 #include "shim/life/relay.h"
 #include "shim/life/standin.h"
 #include "shim/registry/writer.h"
+#include "shim/session/block.h"
 #include "shim/session/pending.h"
 #include "shim/session/session.h"
 
@@ -19,6 +20,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -93,9 +95,25 @@ static void carry(void *link)
 	if (cargo.host >= 0) {
 		relay_run(cargo.tcp, cargo.entry, cargo.host);
 	} else {
+		/* The program may hold it still; what is there is ours to bring out. */
+		block_until_sent(cargo.tcp, cargo.entry);
 		descriptor_ending(cargo.tcp);
 		real.close(cargo.tcp);
 	}
+}
+
+/* The other end of the pipe is closed by the exec, or after it has failed. */
+static void linger(void *link)
+{
+	struct cargo cargo = *(struct cargo *)link;
+	am_carrier = true;
+	close_others(cargo.tcp, cargo.host);
+	setsid();
+	table_swap(cargo.tcp, cargo.entry);
+	struct pollfd p = {.fd = cargo.host, .events = POLLIN};
+	real.poll(&p, 1, -1);
+	descriptor_ending(cargo.tcp);
+	real.close(cargo.tcp);
 }
 
 /* ---- in the program -------------------------------------------------------------------------- */
@@ -217,6 +235,12 @@ bool carrier_wanted(int fd, const char *what)
 	}
 	errno = error;
 	return false;
+}
+
+bool carrier_linger(int fd, uint64_t entry, int pipe_end)
+{
+	struct cargo cargo = {fd, pipe_end, entry};
+	return fork_hidden(entry, linger, &cargo) == 0;
 }
 
 bool carrier_drain(int fd, uint64_t entry)

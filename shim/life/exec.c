@@ -6,6 +6,7 @@
 
 #include "shim/base/arena.h"
 #include "shim/base/process.h"
+#include "shim/life/carrier.h"
 #include "shim/session/session.h"
 
 #include <fcntl.h>
@@ -27,7 +28,7 @@ static void each_number(void (*change)(int fd))
 	errno = saved;
 }
 
-static void each_session(void (*change)(uint64_t entry))
+static void each_session(void (*change)(int fd, uint64_t entry))
 {
 	if (!table_end() || process_is_guest())
 		return;
@@ -39,7 +40,7 @@ static void each_session(void (*change)(uint64_t entry))
 		for (int before = 0; first && before < fd; before++)
 			first = table_names(table_slot(entry)) == 1 || table_get(before) != entry;
 		if (first)
-			change(entry);
+			change(fd, entry);
 	}
 	errno = saved;
 }
@@ -80,15 +81,39 @@ int exec_unguard(int result)
 	return result;
 }
 
+/*
+ * The last holder has nobody left to say goodbye for it: an exec cannot be taken back, and does not
+ * come back.  So somebody else holds the session until it has succeeded or failed.
+ */
+static __thread int until[2];
+
+static void lend(int fd, uint64_t entry)
+{
+	if (session_is_last(entry) && (until[0] || pipe2(until, O_CLOEXEC) == 0))
+		carrier_linger(fd, entry, until[0]);
+	session_lend(entry);
+}
+
+static void reclaim(int fd, uint64_t entry)
+{
+	(void)fd;
+	session_reclaim(entry);
+}
+
 static void give_up(void)
 {
 	exec_guard();
-	each_session(session_lend);
+	until[0] = until[1] = 0;
+	each_session(lend);
 }
 
 static int failed(int result)
 {
-	each_session(session_reclaim);
+	int error = errno;
+	each_session(reclaim);
+	for (int i = 0; i < 2 && until[0]; i++)
+		real.close(until[i]);
+	errno = error;
 	return exec_unguard(result);
 }
 

@@ -46,6 +46,15 @@ void session_unhold(uint64_t entry, pid_t unborn)
 	session_leave(s);
 }
 
+bool session_is_last(uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	bool last = s && s->holder_count == 1 && session_is_up(s);
+	if (s)
+		session_leave(s);
+	return last;
+}
+
 void session_lend(uint64_t entry)
 {
 	struct session *s = session_enter(entry);

@@ -168,6 +168,9 @@ bool session_hold(uint64_t entry, pid_t unborn);
 void session_claim(uint64_t entry, pid_t unborn, pid_t now);
 void session_unhold(uint64_t entry, pid_t unborn);
 
+/* Has it a peer to say goodbye to, and no other holder? */
+bool session_is_last(uint64_t entry);
+
 /* An exec is about to end this process's hold; and has failed. */
 void session_lend(uint64_t entry);
 void session_reclaim(uint64_t entry);
