@@ -31,7 +31,8 @@ static inline uint64_t table_get(int fd)
 {
 	if ((unsigned)fd >= table_size)
 		return 0;
-	return __atomic_load_n(&table_rows[fd], __ATOMIC_RELAXED);
+	/* Whoever finds a session here, told of its number by epoll only, finds it complete. */
+	return __atomic_load_n(&table_rows[fd], __ATOMIC_ACQUIRE);
 }
 
 /* The entry of fd if it is a session, else 0.  The hot path of every door. */
