@@ -19,7 +19,7 @@ static void react(void *argument)
 int main(void)
 {
 	struct task t;
-	int whole = 0;
+	int c[MANY], s[MANY], whole = 0;
 
 	watchdog_start();
 	ep = (int)MUST(epoll_create1(EPOLL_CLOEXEC));
@@ -28,25 +28,28 @@ int main(void)
 	task_start(&t, react, NULL);
 	for (int i = 0; i < MANY; i++) {
 		char buffer[8] = "";
-		int c = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+		c[i] = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 		/* A hang-up of the socket that is not connected yet is an edge, too. */
-		struct epoll_event event = {.events = EPOLLOUT | EPOLLET, .data.fd = c};
-		MUST(epoll_ctl(ep, EPOLL_CTL_ADD, c, &event));
-		if (connect(c, &a.any, address_size(&a)) && errno != EINPROGRESS)
+		struct epoll_event event = {.events = EPOLLOUT | EPOLLET, .data.fd = c[i]};
+		MUST(epoll_ctl(ep, EPOLL_CTL_ADD, c[i], &event));
+		if (connect(c[i], &a.any, address_size(&a)) && errno != EINPROGRESS)
 			trace_die("connect");
-		int s = (int)MUST(accept(l, NULL, NULL));
-		set_nonblocking(s, true);
-		while (read(s, buffer, sizeof(buffer)) == -1 && errno == EAGAIN) {
-			poll(&(struct pollfd){.fd = s, .events = POLLIN}, 1, 20);
+		s[i] = (int)MUST(accept(l, NULL, NULL));
+		set_nonblocking(s[i], true);
+		while (read(s[i], buffer, sizeof(buffer)) == -1 && errno == EAGAIN) {
+			poll(&(struct pollfd){.fd = s[i], .events = POLLIN}, 1, 20);
 			/* Should the edge have come before the socket was connected. */
-			MUST(epoll_ctl(ep, EPOLL_CTL_MOD, c, &event));
+			MUST(epoll_ctl(ep, EPOLL_CTL_MOD, c[i], &event));
 		}
 		whole += !memcmp(buffer, "word", 4);
-		close(c);
-		close(s);
 	}
 	stop = true;
 	task_join(&t);
+	/* Not before: the thread would write to whoever has the number next. */
+	for (int i = 0; i < MANY; i++) {
+		close(c[i]);
+		close(s[i]);
+	}
 	say("%d of %d whole", whole, MANY);
 	return 0;
 }
