@@ -34,11 +34,10 @@ static ssize_t receive(void *of, void *buffer, size_t size)
  */
 static bool may_begin(struct session *s, int fd)
 {
-	if (s->peer.rule->side == POLICY_CONNECT) {
-		if (s->connecting)
-			return false;
-		if (kernel_connected(fd))
-			return true;
+	bool client = s->peer.rule->side == POLICY_CONNECT;
+	if (client && s->connecting)
+		return false;
+	if (client && !kernel_connected(fd)) {
 		/* The connect failed; its errno is the program's to read. */
 		if (kernel_poll(fd, 0) & (POLLERR | POLLHUP)) {
 			s->reset_told = true;
@@ -52,7 +51,7 @@ static bool may_begin(struct session *s, int fd)
 		session_fail(s, fd, REGISTRY_PEER_CLOSED);
 	else if (seen < 0 && seen != -EAGAIN)
 		session_fail(s, fd, REGISTRY_RESET);
-	return seen > 0;
+	return seen > 0 || (client && seen == -EAGAIN);
 }
 
 static bool begin(struct session *s, int fd, struct tls_io *io)

@@ -403,19 +403,19 @@ static bool resets_on_close(int fd)
 
 /*
  * tcp(7): closing with unread bytes sends a reset, which can destroy what the peer has not read
- * yet.  Tickets, a close_notify and token bytes are ours and taken out; application data is the
- * program's, and where it left some unread the reset is what it would have had without us: then
- * no goodbye is said either.
+ * yet.  A handshake, tickets, a close_notify and token bytes are ours and taken out; application
+ * data is the program's, and where it left some unread the reset is what it would have had without
+ * us: then no goodbye is said either.
  */
 void record_farewell(struct session *s, int fd)
 {
-	if (s->state == SESSION_FAILED) {
+	if (s->state != SESSION_FAILED && resets_on_close(fd))
+		return;
+	if (!session_is_up(s)) {
 		while (s->reason != REGISTRY_RESET && kernel_skip(fd, 1 << 20) > 0)
 			;
 		return;
 	}
-	if (!session_is_up(s) || resets_on_close(fd))
-		return;
 	if (!peer_has_closed(s) && !s->read_shut)
 		hold(s, fd, 1);
 	if (!held(s) && session_is_up(s))

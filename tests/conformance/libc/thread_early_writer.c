@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A thread writes to a server in its own process and then waits for it, but not in a socket call. */
+/* A thread writes to a server of its own process, then waits for it, but in no socket call. */
 #include "../tasks.h"
 
 #include <semaphore.h>
