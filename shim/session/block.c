@@ -218,6 +218,8 @@ static ssize_t wait_handshake(int fd, uint64_t entry, int64_t deadline)
 		if (done)
 			break;
 		if (now >= deadline) {
+			if (mine)
+				end_turn(entry);
 			result = OUTCOME_AGAIN;
 			break;
 		}
@@ -551,8 +553,10 @@ void block_until_sent(int fd, uint64_t entry)
 		session_leave(s);
 		if (flushed || overdue)
 			break;
-		struct pollfd p = {.fd = fd, .events = handshaking ? POLLIN : POLLOUT};
-		if (block_poll(&p, 1, kernel_now() + 100000000, NULL, false) < 0 && errno != EINTR)
+		int64_t soon = kernel_now() + TURN;
+		ssize_t waited = handshaking ? wait_handshake(fd, entry, soon)
+		                             : wait_for(fd, POLLOUT, soon);
+		if (waited < 0 && waited != OUTCOME_AGAIN && waited != OUTCOME_INTERRUPTED)
 			break;
 	}
 	errno = saved;
