@@ -220,16 +220,18 @@ DOOR int shutdown(int fd, int how)
 		return real.shutdown(fd, how);
 	bool writing = how == SHUT_WR || how == SHUT_RDWR;
 	bool reading = how == SHUT_RD || how == SHUT_RDWR;
-	bool connected = kernel_connected(fd);
+	bool connected = kernel_connected(fd) && (reading || writing);
+	/* A handshake has to read until it is done, and shuts reading then. */
+	bool opening = s->state <= SESSION_HANDSHAKING;
+	s->read_shut |= connected && reading;
+	/* Reading first: after both ends' FIN the kernel says ENOTCONN. */
+	int result = 0;
+	if (connected && reading && !opening)
+		result = real.shutdown(fd, SHUT_RD);
 	if (connected && writing)
 		session_shut_write(s, fd);
-	s->read_shut |= connected && reading;
-	/* A handshake has to read until it is done, and shuts reading then. */
-	bool opening = s->state <= SESSION_HANDSHAKING && (reading || writing);
 	session_leave(s);
-	if (connected && (how == SHUT_WR || opening))
-		return 0;
-	return real.shutdown(fd, connected && reading ? SHUT_RD : how);
+	return connected ? result : real.shutdown(fd, how);
 }
 
 /*

@@ -44,11 +44,21 @@ DOOR ssize_t write(int fd, const void *buffer, size_t size)
 	return transmit(fd, entry, &v, 1, 0);
 }
 
+/* The kernel's writev returns at once from being given nothing; write and send ask the socket. */
+static bool is_empty(const struct iovec *iov, int count)
+{
+	while (count && !iov->iov_len)
+		iov++, count--;
+	return count == 0;
+}
+
 DOOR ssize_t writev(int fd, const struct iovec *iov, int count)
 {
 	uint64_t entry = table_session(fd);
 	if (!entry || !door_takes((size_t)count))
 		return real.writev(fd, iov, count);
+	if (is_empty(iov, count))
+		return 0;
 	return transmit(fd, entry, iov, count, 0);
 }
 
@@ -57,6 +67,8 @@ DOOR ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, 
 	uint64_t entry = table_session(fd);
 	if (!entry || !door_takes((size_t)count) || offset != -1)
 		return real.pwritev2(fd, iov, count, offset, flags);
+	if (is_empty(iov, count))
+		return 0;
 	if (flags & ~DOOR_RWF)
 		return door_report(OUTCOME_NOT_SUPPORTED, true);
 	return transmit(fd, entry, iov, count, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);

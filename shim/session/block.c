@@ -437,8 +437,9 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 			return done ? (ssize_t)done : OUTCOME_AGAIN;
 		waiting = true;
 		ssize_t waited = wait_to_read(fd, entry);
+		/* Who asks for nothing waits once, whatever it is that ends the wait. */
 		if (waited < 0)
-			return done ? (ssize_t)done : waited;
+			return done || !size ? (ssize_t)done : waited;
 	}
 }
 

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -138,8 +139,9 @@ void session_fail(struct session *s, int fd, enum registry_reason reason)
 void session_peer_closed(struct session *s, int fd)
 {
 	session_move(s, SESSION_PEER_CLOSES);
-	/* As if FIN had come: readable for ever, EPOLLRDHUP, whoever polls it. */
-	kernel_shutdown(fd, SHUT_RD);
+	/* As if FIN had come, unless it has: readable for ever, EPOLLRDHUP, whoever polls it. */
+	if (!(kernel_poll(fd, POLLRDHUP) & POLLRDHUP))
+		kernel_shutdown(fd, SHUT_RD);
 }
 
 void session_shut_write(struct session *s, int fd)
