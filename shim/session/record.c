@@ -281,7 +281,8 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 		session_fail(s, fd, REGISTRY_NO_MEMORY);
 		return OUTCOME_RESET;
 	}
-	size_t token = token_size(fd, length - have), taken = length - have + skip - token;
+	size_t unread = length - have + skip, token = token_size(fd, unread);
+	size_t taken = unread - token;
 	if (taken && kernel_skip(fd, taken) > 0)
 		registry_count(s->registry, 0, 0, taken, 0);
 	s->token = (uint32_t)token;
@@ -416,7 +417,7 @@ void record_farewell(struct session *s, int fd)
 			;
 		return;
 	}
-	if (!peer_has_closed(s) && !s->read_shut)
+	if (!peer_has_closed(s))
 		hold(s, fd, 1);
 	if (!held(s) && session_is_up(s))
 		session_shut_write(s, fd);

@@ -28,6 +28,16 @@ int main(void)
 	T(getsockopt(p.s, SOL_SOCKET, SO_RCVLOWAT, &value, &length));
 	say("%d", value);
 
+	step("more than any record has");
+	T(setsockopt(p.s, SOL_SOCKET, SO_RCVLOWAT, &(int){2000}, sizeof(int)));
+	char large[4000] = {0};
+	for (int i = 0; i < 3; i++)
+		MUST(write(p.c, large, 900));
+	say_poll("s", p.s, POLLIN, -1);
+	T(recv(p.s, large, sizeof(large), MSG_PEEK | MSG_DONTWAIT));
+	say_poll("s", p.s, POLLIN, 20);
+	T(read(p.s, large, sizeof(large)));
+
 	step("a blocking read gathers as many");
 	pid_t child = fork_watched();
 	if (child == 0) {
