@@ -106,7 +106,7 @@ reason_of()
 verdict()
 {
 	local test bare sleeved why unexplained=0 explained=0 handshakes
-	[ -s "$tmp/bare.results" ] || fail "the suite gave no result bare"
+	grep -qE $'\tok$' "$tmp/bare.results" || fail "nothing passes bare"
 	handshakes=$(grep -c 'TLSv1\.3' "$tmp/log/sleeve" 2>/dev/null)
 	[ "${handshakes:-0}" -gt 0 ] || fail "no connection was sleeved"
 	step "ends of connections that became TLS 1.3: $handshakes or more"
