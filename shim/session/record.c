@@ -228,6 +228,8 @@ static ssize_t read_through(struct session *s, int fd, struct tls_io *io, uint8_
 		session_fail(s, fd, REGISTRY_NO_MEMORY);
 		return delivered ? (ssize_t)delivered : OUTCOME_RESET;
 	}
+	/* "Nothing there" would be wrong if FIN was: epoll may have told of both at once. */
+	*drained &= delivered != 0;
 	return (ssize_t)delivered;
 }
 
@@ -243,8 +245,8 @@ static size_t token_size(int fd, size_t unread)
 
 /*
  * Decrypts the next record, if all of it is there, behind what is held.  All but the token is
- * taken from the kernel.  1: done (it may have carried nothing); OUTCOME_AGAIN: it is not all
- * there, and unless something is held what there is has been taken as part; OUTCOME_END;
+ * taken from the kernel; of a record that is not all there what there is, unless something is
+ * held.  1: done (it may have carried nothing); OUTCOME_AGAIN: no more has come; OUTCOME_END;
  * OUTCOME_RESET.
  */
 static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
@@ -272,7 +274,7 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 		}
 		registry_count(s->registry, 0, 0, (uint64_t)seen, 0);
 		s->token = 0;
-		return OUTCOME_AGAIN;
+		return 1; /* FIN may be behind it */
 	}
 	if (!sane)
 		length = end;
