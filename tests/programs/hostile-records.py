@@ -5,6 +5,7 @@ hostile-records.py KIND SIDE PORT VERSION PKI SLEEVE COMMAND...   COMMAND runs a
 KIND and SIDE are those of hostile-host.py, VERSION is 1.2 or 1.3, SLEEVE is the tool.
 """
 import os
+import socket
 import sys
 
 from hostile import (ALERT, CANCELED, CCS, CLOSE, DATA, HANDSHAKE, Victim)
@@ -232,6 +233,17 @@ def cut(p, at):
     p.raw(p.sealed(b"abc") + p.out.seal(DATA, b"def")[:at])
     p.finish()
 
+
+def cut_at_once(p, at):
+    """What is there of a record and the end are one segment, and one edge."""
+    assert read_data(p, 1) == b"e"
+    p.sock.send(p.out.seal(DATA, b"def")[:at], socket.MSG_MORE)
+    p.finish()
+
+
+for where in (1, 5, 10):
+    forbidden(f"no_more_after_{where}_bytes_at_once", lambda p, at=where: cut_at_once(p, at),
+              ("ECONNRESET", "truncated"), begin="e")
 
 for where in (0, 1, 5, 10):
     forbidden(f"no_more_after_{where}_bytes", lambda p, at=where: cut(p, at),
