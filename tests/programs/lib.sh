@@ -302,7 +302,8 @@ sleeved() # ARRAY IDENTITY SIDE
 can_capture()
 {
 	need tcpdump tshark
-	timeout 5 tcpdump -i lo -c 1 -w /dev/null 'udp port 9' >/dev/null 2>"$tmp/capture.err" &
+	# Without -w: tcpdump gives the file to its own user, and /dev/null is everybody's.
+	timeout 5 tcpdump -i lo -c 1 'udp port 9' >/dev/null 2>"$tmp/capture.err" &
 	local probe=$!
 	until grep -qs 'listening on' "$tmp/capture.err" || ! kill -0 $probe 2>/dev/null; do
 		pause
