@@ -164,13 +164,15 @@ DOOR int fcntl64(int fd, int command, ...)
 	return control(fd, command, argument);
 }
 
-static int available(int fd, uint64_t entry)
+/* Where the kernel has nothing unread there is nothing to look at but an error, which is told once:
+ * to a reader. */
+static int available(int fd, uint64_t entry, int unread)
 {
 	struct session *s = session_enter_by(fd, entry);
 	if (!s)
 		return 0;
 	session_advance(s, fd);
-	size_t bytes = session_is_up(s) ? record_available(s, fd) : 0;
+	size_t bytes = session_is_up(s) && unread ? record_available(s, fd) : 0;
 	session_leave(s);
 	return (int)bytes;
 }
@@ -184,6 +186,6 @@ DOOR int ioctl(int fd, unsigned long request, ...)
 	uint64_t entry = table_session(fd);
 	int result = real.ioctl(fd, request, argument);
 	if (result == 0 && entry && request == FIONREAD)
-		*(int *)argument = available(fd, entry);
+		*(int *)argument = available(fd, entry, *(int *)argument);
 	return result;
 }

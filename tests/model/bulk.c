@@ -79,10 +79,13 @@ static void get(struct flow *f)
 
 static bool is_done(const struct flow *f, int count)
 {
-	for (int i = 0; i < count; i++)
-		if (f[i].broken || (!f[i].to_read && !f[i].to_write))
-			return count == 1 || f[i].broken || is_done(f + 1, count - 1);
-	return false;
+	bool left = false;
+	for (int i = 0; i < count; i++) {
+		if (f[i].broken)
+			return true;
+		left |= f[i].to_read || f[i].to_write;
+	}
+	return !left;
 }
 
 static void by_poll(struct flow *f, int count)
@@ -116,7 +119,8 @@ static void by_select(struct flow *f)
 		FD_SET(f->in, &in);
 		if (f->to_write)
 			FD_SET(f->out, &out);
-		int most = f->in > f->out ? f->in : f->out, n = select(most + 1, &in, &out, NULL, &limit);
+		int most = f->in > f->out ? f->in : f->out;
+		int n = select(most + 1, &in, &out, NULL, &limit);
 		if (n == 0)
 			f->broken = true;
 		if (n > 0 && FD_ISSET(f->out, &out))
@@ -197,7 +201,9 @@ static bool flow_open(struct flow *f, const struct op *op, unsigned from)
 	static const size_t offers[] = {65536, 16384, 200000, 4096, 16385, 100000, 1448};
 	const struct end *e = &world->end[from], *peer = &world->end[!from];
 	size_t extra = op->size;
-	*f = (struct flow){.from = from, .out = fd_of(from, op->name), .in = fd_of(!from, op->name)};
+	*f = (struct flow){.from = from};
+	f->out = fd_of(from, op->name);
+	f->in = fd_of(!from, op->name);
 	if (f->out < 0 || f->in < 0 || e->shut_write || e->reset || peer->reset ||
 	    peer->shut_read || peer->lowat > 1)
 		return false;

@@ -12,7 +12,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ---------------------------------------------------------------------------------- */
 
 static int free_slot(unsigned end)
 {
@@ -51,8 +51,7 @@ static void name_more(const struct op *op, int fd)
 		n = CALL(dup3(fd, number, O_CLOEXEC));
 	if (n >= 0)
 		world->fd[self][op->end][slot] = (int)n;
-	call_errno = n < 0 ? call_errno : call_errno;
-	tell(n < 0 ? " %s" : " done", n < 0 ? strerrorname_np(call_errno) : "");
+	tell(" %s", n < 0 ? strerrorname_np(call_errno) : "done");
 }
 
 /* dup2 onto a name that is in use: of the other end, of its own, or something else onto it. */
@@ -114,7 +113,7 @@ void perform_close(const struct op *op)
 	lose_name(self, op->end, (unsigned)slot);
 }
 
-/* ---- half an end ------------------------------------------------------------------------------ */
+/* ---- half an end ---------------------------------------------------------------------------- */
 
 void perform_shut(const struct op *op)
 {
@@ -131,11 +130,12 @@ void perform_shut(const struct op *op)
 		return;
 	e->shut_read |= hows[op->how] != SHUT_WR;
 	e->shut_write |= hows[op->how] != SHUT_RD;
+	note_last_words(op->end);
 	news(0);
 	news(1);
 }
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 static long set_option(int fd, int level, int name, int value)
 {
@@ -154,8 +154,10 @@ static long option(const struct op *op, struct end *e, int fd)
 		return how[0] == 'n' ? CALL(fcntl(fd, F_SETFL, flags))
 		                     : CALL(ioctl(fd, FIONBIO, &on));
 	}
-	if (!strcmp(how, "nodelay"))
+	if (!strcmp(how, "nodelay")) {
+		e->delay = !on;
 		return set_option(fd, IPPROTO_TCP, TCP_NODELAY, on);
+	}
 	if (!strcmp(how, "cork")) {
 		e->held = on;
 		return set_option(fd, IPPROTO_TCP, TCP_CORK, on);
@@ -178,7 +180,8 @@ static long option(const struct op *op, struct end *e, int fd)
 void perform_option(const struct op *op)
 {
 	int fd = fd_of(op->end, op->name);
-	if (fd < 0)
+	/* What SO_RCVLOWAT is set to with bytes unread, counts from then on only. */
+	if (fd < 0 || (!strcmp(op_how(op), "lowat") && world->end[op->end].pending))
 		tell(" -");
 	else
 		tell_result(option(op, &world->end[op->end], fd));

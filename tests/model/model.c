@@ -36,7 +36,8 @@ enum kind { ANSWERED, HUNG, DIED };
 
 struct outcome {
 	enum kind kind;
-	struct answer answer;
+	struct answer answer; /* only if ANSWERED */
+	char trace[TRACE];    /* only if not */
 };
 
 static struct worker workers[2] = {{.name = "bare"}, {.name = "sleeved", .sleeved = true}};
@@ -50,7 +51,7 @@ static void die(const char *what)
 	exit(2);
 }
 
-/* ---- workers ---------------------------------------------------------------------------------- */
+/* ---- workers -------------------------------------------------------------------------------- */
 
 static void worker_start(struct worker *w)
 {
@@ -108,21 +109,22 @@ static void worker_send(struct worker *w, const struct sequence *s, unsigned cou
 	}
 }
 
-static struct outcome worker_answer(struct worker *w)
+static void worker_answer(struct worker *w, struct outcome *o)
 {
-	struct outcome o = {.kind = HUNG};
 	struct pollfd p = {.fd = w->from, .events = POLLIN};
-	if (poll(&p, 1, patience) != 1)
-		return o;
-	o.kind = read(w->from, &o.answer, sizeof o.answer) == sizeof o.answer ? ANSWERED : DIED;
-	return o;
+	o->kind = HUNG;
+	if (poll(&p, 1, patience) == 1)
+		o->kind = read(w->from, &o->answer, sizeof o->answer) == sizeof o->answer
+		                  ? ANSWERED : DIED;
+	if (o->kind != ANSWERED)
+		memcpy(o->trace, w->world->trace, TRACE);
 }
 
 static void worker_gather(struct worker *w, const struct sequence *s, unsigned count,
                           struct outcome *outcomes)
 {
 	for (unsigned i = 0; i < count; i++) {
-		outcomes[i] = worker_answer(w);
+		worker_answer(w, &outcomes[i]);
 		if (outcomes[i].kind == ANSWERED)
 			continue;
 		worker_stop(w);
@@ -131,7 +133,7 @@ static void worker_gather(struct worker *w, const struct sequence *s, unsigned c
 	}
 }
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------ */
 
 static bool differs(const struct outcome *bare, const struct outcome *sleeved)
 {
@@ -143,26 +145,25 @@ static bool differs(const struct outcome *bare, const struct outcome *sleeved)
 	       bare->answer.sum != sleeved->answer.sum;
 }
 
-/* Both at the same time; `different` is told for each. */
-static void compare(const struct sequence *s, unsigned count, bool *different)
+/* Both at the same time. */
+static void run(const struct sequence *s, unsigned count, struct outcome *bare,
+                struct outcome *sleeved)
 {
-	struct outcome outcomes[2][BATCH];
 	for (struct worker *w = first; w < workers + 2; w++)
 		worker_send(w, s, count);
-	for (struct worker *w = first; w < workers + 2; w++)
-		worker_gather(w, s, count, outcomes[w - workers]);
-	for (unsigned i = 0; i < count; i++)
-		different[i] = differs(&outcomes[0][i], &outcomes[1][i]);
+	if (!faults)
+		worker_gather(&workers[0], s, count, bare);
+	worker_gather(&workers[1], s, count, sleeved);
 }
 
 static bool is_different(const struct sequence *s)
 {
-	bool different;
-	compare(s, 1, &different);
-	return different;
+	struct outcome bare, sleeved;
+	run(s, 1, &bare, &sleeved);
+	return differs(&bare, &sleeved);
 }
 
-/* ---- shrinking -------------------------------------------------------------------------------- */
+/* ---- shrinking ------------------------------------------------------------------------------ */
 
 /* Does it still differ without these? */
 static bool try_without(struct sequence *s, unsigned at, unsigned count)
@@ -219,7 +220,7 @@ static void shrink(struct sequence *s)
 		try_without(s, at, 1);
 }
 
-/* ---- showing ---------------------------------------------------------------------------------- */
+/* ---- showing -------------------------------------------------------------------------------- */
 
 static const char *next_line(const char **trace, size_t *length)
 {
@@ -229,43 +230,54 @@ static const char *next_line(const char **trace, size_t *length)
 	return line;
 }
 
-static const char *const kinds[] = {"", "(still running; killed)", "(died)"};
-
-/* Line by line; where the two say different things, both. */
-static void show(const struct sequence *s)
+/* What a worker said of a sequence, to keep. */
+static char *story(const struct worker *w, const struct outcome *o)
 {
-	struct outcome o[2] = {{.kind = ANSWERED}};
-	for (struct worker *w = first; w < workers + 2; w++) {
-		w->world->length = 0;
-		memset(w->world->trace, 0, TRACE);
-		worker_send(w, s, 1);
-		o[w - workers] = worker_answer(w);
-		if (o[w - workers].kind != ANSWERED) {
-			worker_stop(w);
-			worker_start(w);
-		}
-	}
-	const char *bare = faults ? "" : workers[0].world->trace, *tls = workers[1].world->trace;
-	while (*bare || *tls) {
-		size_t a, b;
-		const char *x = next_line(&bare, &a), *y = next_line(&tls, &b);
-		if (faults || (a == b && !memcmp(x, y, a)))
-			printf("  %.*s\n", (int)b, y);
-		else
-			printf("  bare:    %.*s\n  sleeved: %.*s\n", (int)a, x, (int)b, y);
-	}
-	for (struct worker *w = first; w < workers + 2; w++)
-		if (o[w - workers].kind != ANSWERED)
-			printf("  %s %s\n", w->name, kinds[o[w - workers].kind]);
+	static const char *const ends[] = {"", "(still running; killed)\n", "(died)\n"};
+	char *text;
+	if (faults && w == workers)
+		return strdup("");
+	const char *trace = o->kind == ANSWERED ? w->world->kept[o->answer.kept] : o->trace;
+	if (asprintf(&text, "%s%s", trace, ends[o->kind]) < 0)
+		die("asprintf");
+	return text;
 }
 
-static void report(uint64_t seed, struct sequence *s)
+/* Line by line; where the two say different things, both. */
+static void show(const char *bare, const char *sleeved)
+{
+	while (*bare || *sleeved) {
+		size_t m, n;
+		const char *x = next_line(&bare, &m), *y = next_line(&sleeved, &n);
+		if (faults || (m == n && !memcmp(x, y, m)))
+			printf("  %.*s\n", (int)n, y);
+		else
+			printf("  bare:    %.*s\n  sleeved: %.*s\n", (int)m, x, (int)n, y);
+	}
+}
+
+/* One sequence, and its traces. */
+static bool run_shown(const struct sequence *s)
+{
+	struct outcome bare, sleeved;
+	run(s, 1, &bare, &sleeved);
+	char *stories[2] = {story(&workers[0], &bare), story(&workers[1], &sleeved)};
+	show(stories[0], stories[1]);
+	free(stories[0]);
+	free(stories[1]);
+	return differs(&bare, &sleeved);
+}
+
+/* The stories are of its first run, for the case that it does not differ again. */
+static void report(uint64_t seed, struct sequence *s, char **stories)
 {
 	static char text[MOST_TEXT];
-	printf("DIFFERENT: seed %llu%s\n", (unsigned long long)seed,
-	       is_different(s) ? "" : ", but not when run again; its trace:");
+	bool again = true;
+	printf("DIFFERENT: seed %llu\n", (unsigned long long)seed);
 	fflush(stdout);
-	if (is_different(s) && is_different(s)) {
+	for (int i = 0; i < 3 && again; i++)
+		again = is_different(s);
+	if (again) {
 		int before = patience;
 		patience = patience < 7000 ? patience : 7000;
 		shrink(s);
@@ -273,12 +285,15 @@ static void report(uint64_t seed, struct sequence *s)
 		sequence_print(s, text, sizeof text, '\n');
 		printf("the shortest found, to be run by tests/model/run FILE:\n%s", text);
 		printf("its trace:\n");
+		run_shown(s);
+	} else {
+		printf("run again, it does not differ; the first time it was:\n");
+		show(stories[0], stories[1]);
 	}
-	show(s);
 	fflush(stdout);
 }
 
-/* ---- many, or one ----------------------------------------------------------------------------- */
+/* ---- many, or one --------------------------------------------------------------------------- */
 
 static double now(void)
 {
@@ -311,7 +326,7 @@ static void pause_if_asked(void)
 static int run_many(uint64_t seed, unsigned long count)
 {
 	static struct sequence batch[BATCH];
-	bool different[BATCH];
+	static struct outcome bare[BATCH], sleeved[BATCH];
 	unsigned long done = 0, differences = 0;
 	const char *failures = getenv("FAILURES");
 	unsigned long most = failures ? strtoul(failures, NULL, 0) : 5;
@@ -321,12 +336,21 @@ static int run_many(uint64_t seed, unsigned long count)
 		pause_if_asked();
 		for (unsigned i = 0; i < size; i++)
 			sequence_make(&batch[i], seed + done + i, faults);
-		compare(batch, size, different);
-		for (unsigned i = 0; i < size; i++)
-			if (different[i]) {
-				differences++;
-				report(seed + done + i, &batch[i]);
-			}
+		run(batch, size, bare, sleeved);
+		char *stories[BATCH][2] = {{NULL}};
+		for (unsigned i = 0; i < size; i++) {
+			if (!differs(&bare[i], &sleeved[i]))
+				continue;
+			stories[i][0] = story(&workers[0], &bare[i]);
+			stories[i][1] = story(&workers[1], &sleeved[i]);
+			differences++;
+		}
+		for (unsigned i = 0; i < size; i++) {
+			if (stories[i][0])
+				report(seed + done + i, &batch[i], stories[i]);
+			free(stories[i][0]);
+			free(stories[i][1]);
+		}
 		done += size;
 		progress(done, count, differences, begun);
 	}
@@ -348,8 +372,7 @@ static int run_one(const char *file)
 		fprintf(stderr, "model: no operation: %s\n", where);
 		return 2;
 	}
-	bool different = is_different(&s);
-	show(&s);
+	bool different = run_shown(&s);
 	printf("%s\n", different ? "different" : "equal");
 	return different;
 }

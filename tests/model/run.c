@@ -25,7 +25,7 @@ static const struct sequence *sequence;
 /* faults.c, where it is preloaded: the calls of the shim from now on fail by this seed. */
 static void (*faults_begin)(unsigned seed);
 
-/* ---- several processes ------------------------------------------------------------------------ */
+/* ---- several processes ---------------------------------------------------------------------- */
 
 enum { ORDER_OPERATION, ORDER_REST, ORDER_EXIT };
 
@@ -41,7 +41,7 @@ static void act(struct order order);
 static __attribute__((noreturn)) void serve(unsigned process)
 {
 	self = process;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(300); /* should all be killed but this one */
 	for (;;) {
 		struct order order;
 		if (read(orders[self][0], &order, sizeof order) != sizeof order ||
@@ -126,7 +126,7 @@ static void perform_exit(const struct op *op)
 	tell(" done");
 }
 
-/* ---- one operation ---------------------------------------------------------------------------- */
+/* ---- one operation -------------------------------------------------------------------------- */
 
 static void perform(const struct op *op)
 {
@@ -137,6 +137,10 @@ static void perform(const struct op *op)
 		[VERB_name] = perform_name,   [VERB_close] = perform_close,
 		[VERB_shut] = perform_shut,   [VERB_option] = perform_option,
 	};
+	if (world->spoiled && op->verb != VERB_close && op->verb != VERB_fork) {
+		tell(" -");
+		return;
+	}
 	if (faults_begin)
 		faults_begin(op->faults);
 	if (op->verb == VERB_fork)
@@ -194,7 +198,7 @@ static void run_op(unsigned index)
 	tell("%s =", text);
 	if (!world->alive[op.process])
 		op.process = 0;
-	if (wants_rest(&op))
+	if (wants_rest(&op) && !world->spoiled)
 		all_rest(op.process);
 	if (op.verb == VERB_exit)
 		perform_exit(&op);
@@ -203,7 +207,7 @@ static void run_op(unsigned index)
 	tell("%s\n", signals == world->signals ? "" : " SIGPIPE");
 }
 
-/* ---- one sequence ------------------------------------------------------------------------------ */
+/* ---- one sequence --------------------------------------------------------------------------- */
 
 static int listener = -1;
 
@@ -277,6 +281,7 @@ static void begin(void)
 	world->end[0].lowat = world->end[1].lowat = 1;
 	world->alive[0] = true;
 	world->signals = 0;
+	world->spoiled = false;
 	strcpy(world->verdict, "ok");
 	world->length = 0;
 	world->trace[0] = '\0';
@@ -309,7 +314,7 @@ void run_sequence(const struct sequence *s)
 	finish();
 }
 
-/* ---- the worker -------------------------------------------------------------------------------- */
+/* ---- the worker ----------------------------------------------------------------------------- */
 
 static void on_pipe(int number)
 {
@@ -330,6 +335,7 @@ int worker_main(void)
 {
 	static char line[MOST_TEXT];
 	static struct sequence s;
+	static uint32_t turn;
 	struct sigaction count = {.sa_handler = on_pipe, .sa_flags = SA_RESTART};
 	const char *where, *shared = getenv("MODEL_WORLD");
 	FILE *in = fdopen(dup(STDIN_FILENO), "r");
@@ -353,7 +359,8 @@ int worker_main(void)
 		if (!sequence_parse(&s, line, &where))
 			return 2;
 		run_sequence(&s);
-		struct answer answer = {trace_sum(), !strcmp(world->verdict, "ok")};
+		struct answer answer = {trace_sum(), !strcmp(world->verdict, "ok"), turn++ % KEPT};
+		memcpy(world->kept[answer.kept], world->trace, world->length + 1);
 		MUST(write(STDOUT_FILENO, &answer, sizeof answer));
 	}
 	return 0;

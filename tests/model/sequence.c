@@ -20,7 +20,7 @@ static const char *const flags[] = {
 #undef X
 };
 
-/* ---- words ----------------------------------------------------------------------------------- */
+/* ---- words ---------------------------------------------------------------------------------- */
 
 static unsigned count_words(const char *words)
 {
@@ -59,7 +59,7 @@ const char *op_how(const struct op *op)
 	return text;
 }
 
-/* ---- as text --------------------------------------------------------------------------------- */
+/* ---- as text -------------------------------------------------------------------------------- */
 
 int op_print(const struct op *op, char *text, size_t size)
 {
@@ -140,7 +140,7 @@ bool sequence_parse(struct sequence *s, char *text, const char **where)
 	return true;
 }
 
-/* ---- from a seed ----------------------------------------------------------------------------- */
+/* ---- from a seed ---------------------------------------------------------------------------- */
 
 static uint64_t state;
 
@@ -159,7 +159,10 @@ static unsigned pick_of(const unsigned *choices, unsigned count)
 }
 
 #define PICK(...) \
-	pick_of((const unsigned[]){__VA_ARGS__}, sizeof((unsigned[]){__VA_ARGS__}) / sizeof(unsigned))
+	({ \
+		static const unsigned choices_[] = {__VA_ARGS__}; \
+		pick_of(choices_, sizeof choices_ / sizeof *choices_); \
+	})
 
 /* How often each verb comes, early in a sequence and late: ends are for later. */
 static const struct {
@@ -186,9 +189,10 @@ static enum verb pick_verb(bool late)
 
 static unsigned pick_size(void)
 {
-	return pick(4) ? PICK(0, 1, 1, 2, 5, 15, 16, 100, 1000, 1448, 4000, 4096, 8192, 16383, 16384,
-	                      16385, 20000, 32768)
-	               : pick(17000);
+	if (!pick(4))
+		return pick(17000);
+	return PICK(0, 1, 1, 2, 5, 15, 16, 100, 1000, 1448, 4000, 4096, 8192, 16383, 16384, 16385,
+	            20000, 32768);
 }
 
 static uint16_t pick_flags(enum verb verb)

@@ -68,7 +68,7 @@ static long both_messages(int fd, const struct op *op, void *data, size_t size, 
 	return (long)m[0].msg_len + (n == 2 ? (long)m[1].msg_len : 0);
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 /* The kernel may take a pipe in several goes. */
 static long splice_out(int fd, const struct op *op, const void *data, size_t size)
@@ -153,14 +153,15 @@ static void judge_write(const struct op *op, long n, size_t size)
 		wrong("no reason for %s", strerrorname_np(call_errno));
 }
 
-/* Bytes for an end that is gone are answered by a reset, at once on loopback. */
+/* Bytes for an end that is gone, or as good as, are answered by a reset, at once on loopback. */
 static void await_reset(struct end *e, int fd)
 {
+	struct end *peer = e == world->end ? e + 1 : world->end;
 	struct pollfd p = {.fd = fd};
 	if (!e->reset)
 		for (int i = 0; i < 5 && poll(&p, 1, 1000) < 1; i++)
 			;
-	e->reset = true;
+	e->reset = peer->reset = true;
 }
 
 void perform_write(const struct op *op)
@@ -177,17 +178,18 @@ void perform_write(const struct op *op)
 	if (n <= 0)
 		return;
 	tell_sum(pattern_at(op->end, e->wrote), (size_t)n);
-	e->wrote += (size_t)n;
 	e->held |= (takes_flags(op) && (op->flags & FLAG_more)) || is_how(op, "splice") ||
 	           is_how(op, "sendfile") || is_how(op, "sendfile_at");
-	if (peer->gone)
-		await_reset(e, fd);
-	else
+	if (peer->gone || (peer->shut_read && peer->shut_write)) {
+		await_reset(e, fd); /* nobody gets them */
+	} else {
+		e->wrote += (size_t)n;
 		peer->pending += (size_t)n;
+	}
 	news(!op->end);
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 /* As much as there is, in as many goes as the kernel's pages make it. */
 static long splice_in(int fd, void *data, size_t size)

@@ -2,25 +2,18 @@
 /* What is known of two sockets and the bytes between them; the trace. */
 #include "world.h"
 
-#include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 struct world *world;
 unsigned self;
 int call_errno;
 
-/* ---- the trace ------------------------------------------------------------------------------- */
+/* ---- the trace ------------------------------------------------------------------------------ */
 
 void tell(const char *format, ...)
 {
@@ -72,7 +65,7 @@ void broken(const char *what)
 	_exit(3);
 }
 
-/* ---- data ------------------------------------------------------------------------------------ */
+/* ---- data ----------------------------------------------------------------------------------- */
 
 static uint8_t *patterns[2];
 static int files[2];
@@ -149,7 +142,7 @@ int pieces(struct iovec *v, void *data, size_t size, unsigned cut)
 	return count;
 }
 
-/* ---- what is known --------------------------------------------------------------------------- */
+/* ---- what is known -------------------------------------------------------------------------- */
 
 int slot_of(unsigned end, unsigned n)
 {
@@ -189,61 +182,20 @@ bool readiness_known(unsigned end)
 
 void news(unsigned end)
 {
-	for (unsigned i = 0; i <= SETS; i++)
+	for (unsigned i = 0; i < SETS; i++)
 		world->end[end].news[i] = true;
 }
 
-static bool is_over(int fd)
-{
-	struct pollfd p = {.fd = fd};
-	return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP));
-}
-
 /*
- * What is acknowledged has arrived.  TCP_QUICKACK, asked for anew each time, sends the
- * acknowledgement that is due, and with it what Nagle's rule holds back.  A process without the
- * reading end can only see that all is sent, which on loopback is as good.  Under faults some of
- * a record may wait in the shim for the next call on the descriptor: poll is one.
+ * TLS says goodbye where TCP has a FIN only.  An end that is shut both ways answers any byte by a
+ * reset, so from then on errors are not those of a bare connection.
  */
-static void wait_sent(unsigned end, int from, int to)
+void note_last_words(unsigned end)
 {
-	struct end *sender = &world->end[!end];
-	if (sender->held)
-		MUST(setsockopt(from, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int)));
-	sender->held = false;
-	for (int i = 0; i < 2000; i++) {
-		int unsent;
-		if (world->faulty) {
-			struct pollfd p = {.fd = from, .events = POLLOUT};
-			(void)poll(&p, 1, 0);
-		}
-		MUST(ioctl(from, to >= 0 ? SIOCOUTQ : SIOCOUTQNSD, &unsent));
-		if (!unsent || (i > 10 && is_over(from)))
-			return;
-		if (to >= 0)
-			(void)setsockopt(to, IPPROTO_TCP, TCP_QUICKACK, &(int){1}, sizeof(int));
-		if (i < 50)
-			sched_yield();
-		else
-			(void)poll(NULL, 0, 1);
-	}
-	wrong("what end %c sent does not arrive", "ba"[end]);
-}
-
-void rest(unsigned end)
-{
-	const struct end *e = &world->end[end], *sender = &world->end[!end];
-	int from = fd_of(!end, 0), to = fd_of(end, 0);
-	if (from >= 0 && !sender->reset)
-		wait_sent(end, from, to);
-	bool due = sender->gone || sender->shut_write || (e->pending && e->pending >= e->lowat);
-	if (to < 0 || !due || (from >= 0 && e->pending % 2))
-		return; /* asked by every other time only: asking touches the session, too */
-	struct pollfd p = {.fd = to, .events = POLLIN};
-	for (int i = 0; i < 5; i++)
-		if (poll(&p, 1, 1000) == 1)
-			return;
-	wrong("end %c is not readable", "ab"[end]);
+	const struct end *e = &world->end[end], *peer = &world->end[!end];
+	bool deaf = peer->gone || (peer->shut_read && peer->shut_write);
+	if ((e->shut_write || e->gone) && deaf)
+		world->spoiled = true;
 }
 
 void lose_name(unsigned process, unsigned end, unsigned slot)
@@ -253,6 +205,7 @@ void lose_name(unsigned process, unsigned end, unsigned slot)
 	if (e->gone || names_of(end))
 		return;
 	e->gone = true;
+	note_last_words(end);
 	if (e->pending || e->linger)
 		e->reset = peer->reset = true;
 	news(!end);

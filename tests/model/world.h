@@ -21,7 +21,7 @@
  * It lies in memory shared by the worker, its children and the driver, who reads the trace also
  * of a worker that hangs.  Only the process whose turn it is touches it.
  */
-enum { TRACE = 1 << 17, ROOM = 40000 };
+enum { TRACE = 1 << 15, ROOM = 40000, KEPT = 16 };
 
 struct end {
 	size_t wrote;    /* bytes accepted from the program at this end */
@@ -29,11 +29,15 @@ struct end {
 	unsigned lowat;  /* SO_RCVLOWAT */
 	bool nonblocking, timed; /* timed: SO_RCVTIMEO */
 	bool held;       /* TCP_CORK or MSG_MORE: the kernel may keep bytes back */
+	bool delay;      /* TCP_NODELAY is off */
+	uint64_t sent;   /* bytes that have left this end's kernel, when last seen */
 	bool linger;     /* a close will reset */
 	bool shut_write, shut_read;
 	bool gone;       /* closed everywhere */
 	bool reset;      /* a reset has reached it, or may have */
-	bool news[SETS + 1]; /* something has come since that set was last asked */
+	bool news[SETS]; /* something has come since that set was last asked */
+	bool edge[SETS]; /* watched there by its edges */
+	bool counted;    /* FIONREAD has been asked: see perform_wait() */
 };
 
 struct world {
@@ -42,11 +46,13 @@ struct world {
 	bool alive[PROCESSES];
 	pid_t pid[PROCESSES];
 	int set[SETS + 1]; /* epoll sets; the last one watches the others */
+	bool spoiled;      /* what a bare connection would do now, a sleeved one does not */
 	bool faulty;       /* results are judged, not compared */
 	unsigned signals;  /* SIGPIPE */
 	char verdict[200]; /* "ok", or what is wrong whatever a bare run says */
 	size_t length;
 	char trace[TRACE];
+	char kept[KEPT][TRACE]; /* those of the last sequences */
 };
 
 extern struct world *world;
@@ -117,6 +123,9 @@ void news(unsigned end);
 /* Waits until all that was sent to `end` is there.  For a process that holds it or its peer. */
 void rest(unsigned end);
 
+/* That end has been shut or closed. */
+void note_last_words(unsigned end);
+
 /* A name is about to go: and if it is the last, the end with it. */
 void lose_name(unsigned process, unsigned end, unsigned slot);
 
@@ -139,7 +148,8 @@ void run_sequence(const struct sequence *s);
 /* What a worker says of a sequence; the details are in the world. */
 struct answer {
 	uint64_t sum; /* of the trace */
-	uint64_t fine; /* the verdict is "ok" */
+	uint32_t fine; /* the verdict is "ok" */
+	uint32_t kept; /* where its trace is */
 };
 
 /* Reads sequences, a line each, and answers, until there are no more. */

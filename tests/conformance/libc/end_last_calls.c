@@ -47,8 +47,10 @@ int main(void)
 	T(read(p.c, buffer, 1));
 	close(p.c);
 
-	p = begin_reset("a poll leaves the reset for the reader");
+	p = begin_reset("who asks leaves the reset to who reads");
 	say_poll("c", p.c, POLLIN | POLLOUT, 0);
+	int there = -1;
+	T(ioctl(p.c, FIONREAD, &there));
 	say_poll("c", p.c, POLLIN | POLLOUT, 0);
 	T(read(p.c, buffer, 1));
 	T(read(p.c, buffer, 1));
