@@ -95,8 +95,8 @@ reported server no_common_parameters
 served "after the two"
 stop_all
 
-# The time limit is part of the rule, so that the end of the silent ones can be awaited, too.  A good
-# client has it as well, and comes while a thousand threads of Python all print why they end.
+# The time limit is part of the rule, so that the end of the silent ones can be awaited, too.  A
+# good client has it as well, and comes while a thousand threads of Python print why they end.
 for kind in redis threading; do
 	step "$kind: 1,000 silent peers do not stop the next one"
 	rule_extra="handshake_timeout = $((5 * slow)).0;" fresh_server "$kind"

@@ -20,11 +20,11 @@ misbehave()
 	server_as server
 	client_as client
 	local -n command=as_$([ "$side" = serve ] && echo server || echo client)
-	timeout 60 "$python" "$here/$script" "$@" "$tmp/pki" "$BUILD/sleeve" "${command[@]}" \
+	timeout "$CLIENT_BOUND" "$python" "$here/$script" "$@" "$tmp/pki" "$BUILD/sleeve" "${command[@]}" \
 		>"$tmp/peer.out" 2>&1 || fail "$(tail -n 3 "$tmp/peer.out")"
 }
 
-CLIENT_BOUND=60
+CLIENT_BOUND=$((60 * slow))
 for kind in blocking edge; do
 	for side in serve call; do
 		for version in 1.3 1.2; do
