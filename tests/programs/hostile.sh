@@ -20,8 +20,8 @@ misbehave()
 	server_as server
 	client_as client
 	local -n command=as_$([ "$side" = serve ] && echo server || echo client)
-	timeout "$CLIENT_BOUND" "$python" "$here/$script" "$@" "$tmp/pki" "$BUILD/sleeve" "${command[@]}" \
-		>"$tmp/peer.out" 2>&1 || fail "$(tail -n 3 "$tmp/peer.out")"
+	timeout "$CLIENT_BOUND" "$python" "$here/$script" "$@" "$tmp/pki" "$BUILD/sleeve" \
+		"${command[@]}" >"$tmp/peer.out" 2>&1 || fail "$(tail -n 3 "$tmp/peer.out")"
 }
 
 CLIENT_BOUND=$((60 * slow))
