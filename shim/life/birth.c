@@ -234,6 +234,6 @@ bool birth_inherited(int fd, const struct sockaddr *remote, socklen_t length)
 	if (!settle(&b, fd, (struct sockaddr *)&local))
 		return false;
 	if (table_session(fd))
-		session_connected(table_session(fd), NULL);
+		session_borrowed(table_session(fd));
 	return true;
 }

@@ -34,7 +34,7 @@ enum registry_engine { REGISTRY_INLINE, REGISTRY_CARRIER };
 	X(PEER_CLOSED, "peer_closed") /* FIN or reset before the handshake was done */ \
 	X(TRUNCATED, "truncated")     /* FIN without close_notify */ \
 	X(BAD_RECORD, "bad_record")   /* a record that does not decrypt or does not parse */ \
-	X(RESET, "reset")             /* TCP reset after the handshake */ \
+	X(RESET, "reset")             /* TCP's, or another error of the kernel */ \
 	X(IDENTITY, "identity")       /* our own certificate or key cannot be used */ \
 	X(NO_MEMORY, "no_memory") \
 	X(HOLDER_DIED, "holder_died")       /* a process died inside the session's lock */ \

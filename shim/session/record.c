@@ -74,11 +74,23 @@ static void drop_held(struct session *s)
 	s->held_at = s->held_end = s->held_size = 0;
 }
 
+/* Drops what has been looked at.  False: it is not there, and neither is the stream any more. */
+static bool drop(struct session *s, int fd, size_t size)
+{
+	while (size) {
+		ssize_t gone = kernel_skip(fd, size);
+		if (gone <= 0)
+			return false;
+		registry_count(s->registry, 0, 0, (uint64_t)gone, 0);
+		size -= (size_t)gone;
+	}
+	return true;
+}
+
 /* The token has done its work: its record's plaintext has all been delivered. */
 static void redeem_token(struct session *s, int fd)
 {
-	if (s->token && kernel_skip(fd, s->token) > 0)
-		registry_count(s->registry, 0, 0, s->token, 0);
+	drop(s, fd, s->token);
 	s->token = 0;
 }
 
@@ -112,8 +124,8 @@ static ssize_t take_held(struct session *s, uint8_t *dst, size_t size)
 
 ssize_t record_failed(struct session *s, int fd, int error)
 {
-	if (error == EAGAIN)
-		return OUTCOME_AGAIN;
+	if (kernel_passing(-error))
+		return error == EAGAIN ? OUTCOME_AGAIN : OUTCOME_ERRNO - error;
 	if (error == ENOTSOCK || error == EBADF)
 		return OUTCOME_GONE;
 	s->kernel_error = error;
@@ -205,6 +217,10 @@ static ssize_t read_through(struct session *s, int fd, struct tls_io *io, uint8_
 	}
 	registry_count(s->registry, 0, 0, (uint64_t)got, 0);
 	*drained = (size_t)got < want - have + skip;
+	if ((size_t)got < skip) {
+		s->token -= (uint32_t)got;
+		return 0;
+	}
 	s->token = 0;
 	size_t end = have + (size_t)got - skip, at = 0, delivered = 0;
 	while (end - at >= TLS_HEADER) {
@@ -262,17 +278,18 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 		return held(s) ? OUTCOME_AGAIN : end_of_stream(s, fd);
 	if (seen < 0)
 		return record_failed(s, fd, (int)-seen);
+	if ((size_t)seen < skip)
+		return OUTCOME_AGAIN;
 	size_t end = have + (size_t)seen - skip;
 	size_t length = end >= TLS_HEADER ? record_length(inbox) : 0;
 	bool sane = end < TLS_HEADER || header_is_sane(inbox);
 	if (sane && (!length || length > end)) {
 		if (held(s))
 			return OUTCOME_AGAIN;
-		if (kernel_skip(fd, (size_t)seen) != seen || !keep_part(s, inbox, end)) {
+		if (!drop(s, fd, (size_t)seen) || !keep_part(s, inbox, end)) {
 			session_fail(s, fd, REGISTRY_NO_MEMORY);
 			return OUTCOME_RESET;
 		}
-		registry_count(s->registry, 0, 0, (uint64_t)seen, 0);
 		s->token = 0;
 		return 1; /* FIN may be behind it */
 	}
@@ -285,8 +302,10 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 	}
 	size_t unread = length - have + skip, token = token_size(fd, unread);
 	size_t taken = unread - token;
-	if (taken && kernel_skip(fd, taken) > 0)
-		registry_count(s->registry, 0, 0, taken, 0);
+	if (!drop(s, fd, taken)) {
+		session_fail(s, fd, REGISTRY_INTERNAL);
+		return OUTCOME_RESET;
+	}
 	s->token = (uint32_t)token;
 	drop_part(s);
 	enum tls_result result =
@@ -412,9 +431,14 @@ static bool resets_on_close(int fd)
  */
 void record_farewell(struct session *s, int fd)
 {
+	if (s->borrowed && s->state == SESSION_FRESH)
+		return;
 	if (s->state != SESSION_FAILED && resets_on_close(fd))
 		return;
 	if (!session_is_up(s)) {
+		/* FIN first: what comes from now on is too late to look like a reset. */
+		if (s->state != SESSION_FAILED)
+			kernel_shutdown(fd, SHUT_WR);
 		while (s->reason != REGISTRY_RESET && kernel_skip(fd, 1 << 20) > 0)
 			;
 		return;

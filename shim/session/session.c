@@ -277,6 +277,16 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	return true;
 }
 
+void session_borrowed(uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	s->connecting = false;
+	s->borrowed = true;
+	session_leave(s);
+}
+
 void session_connected(uint64_t entry, const struct sockaddr *local)
 {
 	struct session *s = session_enter(entry);

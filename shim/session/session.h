@@ -68,6 +68,7 @@ struct session {
 	bool read_shut;       /* SHUT_RD by the program */
 	bool to_self;         /* the other end may be this very thread */
 	bool connecting;      /* the program's connect(2) has not returned yet */
+	bool borrowed;        /* was there before the program, whose parent may still use it bare */
 	int kernel_error;     /* errno that ended the connection, 0 */
 
 	/* inbox: see record.c */
@@ -148,6 +149,8 @@ void session_listening(uint16_t port);
 
 /* The program's connect has returned; `local` may be NULL. */
 void session_connected(uint64_t entry, const struct sockaddr *local);
+/* The connection was inherited: until the program uses it, nothing of it is touched. */
+void session_borrowed(uint64_t entry);
 /* Why session_enter_by() gave NULL, as an outcome. */
 ssize_t session_absent(int fd, uint64_t entry);
 

@@ -119,6 +119,22 @@ while data := peer.recv(65536):
 done
 stop_all
 
+step "a sleeved program that was left somebody's connection and does not use it"
+fresh_port
+server_as server
+/usr/bin/python3 -c '
+import socket, subprocess, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+ours = socket.create_connection(listener.getsockname())
+peer = listener.accept()[0]
+ours.sendall(b"unread until now")
+peer.recv(1, socket.MSG_PEEK)
+subprocess.run(sys.argv[2:], pass_fds=[peer.fileno()], check=True)
+assert peer.recv(100) == b"unread until now"
+peer.sendall(b"answer")
+assert ours.recv(100) == b"answer"' "$port" "${as_server[@]}" perl -e 'exit 0' \
+	>"$tmp/left.out" 2>&1 || fail "the connection came to harm"
+
 [ "$MODE" = bare ] || {
 	step "no carrier is left"
 	await "the carriers to end" no_carrier
