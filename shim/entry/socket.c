@@ -244,6 +244,8 @@ static int pending_error(int fd, uint64_t entry, int error)
 	if (!s)
 		return error;
 	session_advance(s, fd);
+	if (error == EPIPE && !session_is_up(s))
+		error = 0; /* the answer to words of ours */
 	if (error && session_is_up(s))
 		s->kernel_error = error;
 	else if (!error && !s->reset_told && session_broken(s))

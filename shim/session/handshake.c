@@ -19,10 +19,18 @@ struct link {
 	int fd;
 };
 
+/* EPIPE is a reset behind FIN: the peer has closed, and we were still speaking of TLS. */
+static enum registry_reason reason_of(int error)
+{
+	return error == EPIPE ? REGISTRY_PEER_CLOSED : REGISTRY_RESET;
+}
+
 static ssize_t receive(void *of, void *buffer, size_t size)
 {
 	struct link *link = of;
 	ssize_t got = kernel_recv(link->fd, buffer, size, 0);
+	if (got == -EPIPE)
+		return 0;
 	if (got > 0)
 		registry_count(link->session->registry, 0, 0, (uint64_t)got, 0);
 	return got;
@@ -128,7 +136,7 @@ void session_advance(struct session *s, int fd)
 	if (s->state == SESSION_FRESH && !may_begin(s, fd))
 		return;
 	if (!record_flush(s, fd) && s->kernel_error) {
-		session_fail(s, fd, REGISTRY_RESET);
+		session_fail(s, fd, reason_of(s->kernel_error));
 		return;
 	}
 	struct tls_io io;
@@ -148,7 +156,7 @@ void session_advance(struct session *s, int fd)
 	case TLS_AGAIN:
 		record_send(s, fd, &io, 0);
 		if (s->kernel_error)
-			session_fail(s, fd, REGISTRY_RESET);
+			session_fail(s, fd, reason_of(s->kernel_error));
 		break;
 	default:
 		record_send(s, fd, &io, 0);

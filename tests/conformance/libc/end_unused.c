@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Accepted and closed before a word is said: the connect has succeeded all the same. */
-#include "../trace.h"
+#include "../tasks.h"
+
+#define MANY 200
 
 static void say_error(int fd)
 {
@@ -31,11 +33,42 @@ static void connect_and_go(const char *name, int family, bool look_first)
 	close(l);
 }
 
+static void accept_and_close(void *argument)
+{
+	for (int i = 0; i < MANY; i++)
+		close((int)MUST(accept(*(int *)argument, NULL, NULL)));
+}
+
+/* The same at any moment. */
+static void connect_beside_closing(void)
+{
+	struct task t;
+	int errors = 0;
+	step("while another thread accepts and closes");
+	int l = listen_on(AF_INET, MANY);
+	union address a = address_of(l);
+	task_start(&t, accept_and_close, &l);
+	for (int i = 0; i < MANY; i++) {
+		int error = 0;
+		socklen_t length = sizeof(error);
+		int c = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+		(void)!connect(c, &a.any, address_size(&a));
+		wait_for(c, POLLOUT);
+		MUST(getsockopt(c, SOL_SOCKET, SO_ERROR, &error, &length));
+		errors += error != 0;
+		close(c);
+	}
+	task_join(&t);
+	close(l);
+	say("errors %d", errors);
+}
+
 int main(void)
 {
 	watchdog_start();
 	connect_and_go("looked at afterwards", AF_INET, false);
 	connect_and_go("looked at before", AF_INET, true);
 	connect_and_go("IPv6", AF_INET6, true);
+	connect_beside_closing();
 	return 0;
 }
