@@ -2,7 +2,8 @@
 """A program without a word of TLS, for peers that misbehave: hostile-host.py KIND SIDE PORT
 
 KIND  blocking (a thread a connection) or edge (epoll, edge-triggered)
-SIDE  serve, or call: then each line of standard input is a connection, which begins with "hello"
+SIDE  serve, or call: then each line of standard input is a connection, which begins with "hello".
+Either ends with its standard input.
 
 The first byte that comes says what to do: r read, e echo, w write without end as well, s shut
 writing down first, a write "after" once the peer has ended.  For each connection that has ended a
@@ -10,6 +11,7 @@ line: how many bytes came, the beginning of their SHA-256, and "end" or the name
 """
 import errno
 import hashlib
+import os
 import select
 import socket
 import sys
@@ -120,7 +122,13 @@ class Loop:
                     self.add(listener.accept()[0])
 
 
+def end_with_input():
+    sys.stdin.read()
+    os._exit(0)
+
+
 def serve(kind, port):
+    threading.Thread(target=end_with_input, daemon=True).start()
     listener = socket.create_server(("127.0.0.1", port), backlog=64)
     print("ready", flush=True)
     if kind == "edge":
