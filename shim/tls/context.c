@@ -106,6 +106,8 @@ static struct tls_context *make(const struct policy_rule *rule, struct policy_wa
 		policy_find(findings, POLICY_ERROR, rule->file, rule->line,
 		            "rule \"%s\": no TLS context can be made; is memory out?", rule->name);
 	} else if (identity_load(ctx, rule->identity, watch, NULL, findings)) {
+		/* Of peers, from here on: NIST SP 800-131A allows no less. */
+		wolfSSL_CTX_SetMinRsaKey_Sz(ctx, 2048);
 		*context = (struct tls_context){ctx, rule};
 		return context;
 	}

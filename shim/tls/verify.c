@@ -114,6 +114,13 @@ int64_t verify_date(const unsigned char *date, int length)
 	return timegm(&calendar);
 }
 
+/* What can be forged (RFC 9155; NIST SP 800-131A). */
+static bool is_weak(word32 signature)
+{
+	return signature == CTC_SHAwRSA || signature == CTC_SHAwECDSA || signature == CTC_SHAwDSA ||
+	       signature == CTC_MD5wRSA || signature == CTC_MD2wRSA;
+}
+
 static bool judge_names(struct tls_peer *peer, const unsigned char *der, unsigned size)
 {
 	struct workspace *w = XMALLOC(sizeof *w, NULL, DYNAMIC_TYPE_TMP_BUFFER);
@@ -127,7 +134,8 @@ static bool judge_names(struct tls_peer *peer, const unsigned char *der, unsigne
 	word32 spki_size = SPKI_MAX;
 	if (wc_ParseCert(&w->cert, CERT_TYPE, NO_VERIFY, NULL) != 0 ||
 	    wc_GetSubjectPubKeyInfoDerFromCert(der, size, w->spki, &spki_size) != 0 ||
-	    wc_Sha256Hash(w->spki, spki_size, w->names.spki) != 0) {
+	    wc_Sha256Hash(w->spki, spki_size, w->names.spki) != 0 ||
+	    is_weak(w->cert.signatureOID)) {
 		peer->reason = REGISTRY_PEER_BAD_CERTIFICATE;
 	} else {
 		char matched[300];

@@ -112,6 +112,22 @@ static void foreign_client(const char *name)
 	server = end_new(POLICY_ACCEPT, "server");
 }
 
+Test(tls_peers, a_weak_certificate_is_refused)
+{
+	foreign_server("short");
+	cr_expect_not(shake(), "RSA of 1024 bits");
+	refused(client, REGISTRY_PEER_BAD_CERTIFICATE);
+	foreign_server("forgeable");
+	cr_expect_not(shake(), "a signature over SHA-1");
+	refused(client, REGISTRY_PEER_BAD_CERTIFICATE);
+	foreign_client("short");
+	cr_expect_not(shake(), "RSA of 1024 bits");
+	refused(server, REGISTRY_PEER_BAD_CERTIFICATE);
+	foreign_client("forgeable");
+	cr_expect_not(shake(), "a signature over SHA-1");
+	refused(server, REGISTRY_PEER_BAD_CERTIFICATE);
+}
+
 Test(tls_peers, a_certificate_out_of_its_time_is_refused)
 {
 	foreign_server("expired");

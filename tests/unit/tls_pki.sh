@@ -14,6 +14,14 @@ intermediate()
 	pki_identity_by . between leaf DNS:leaf.test && cat between.crt >>leaf.crt
 }
 
+# What could be broken: weak NAME KEY DIGEST
+weak()
+{
+	openssl req -x509 -nodes -newkey "$2" "$3" -keyout "$1.key" -out "$1.crt" -CA ca.crt \
+		-CAkey ca.key -days 60 -subj /CN=rsa -addext subjectAltName=DNS:server.test \
+		2>pki.log
+}
+
 pki_ca . &&
 	pki_identity . server DNS:server.test IP:127.0.0.1 URI:spiffe://test/server &&
 	pki_identity . client DNS:client.test IP:127.0.0.1 URI:spiffe://test/shop/client &&
@@ -25,4 +33,5 @@ pki_ca . &&
 	openssl req -x509 -nodes -newkey rsa:2048 -keyout rsa.key -out rsa.crt -CA ca.crt \
 		-CAkey ca.key -days 60 -subj /CN=rsa -addext subjectAltName=DNS:server.test \
 		2>pki.log &&
+	weak short rsa:1024 -sha256 && weak forgeable rsa:2048 -sha1 &&
 	chmod 600 rsa.key && touch ready
