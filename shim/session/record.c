@@ -67,6 +67,17 @@ static size_t held(const struct session *s)
 	return s->held_end - s->held_at;
 }
 
+/* Behind what is held.  What has been delivered gives its place up first: growing is bounded. */
+static bool make_room(struct session *s, size_t room)
+{
+	if (s->held_at && s->held_end + room > s->held_size) {
+		memmove(s->held, s->held + s->held_at, held(s));
+		s->held_end -= s->held_at;
+		s->held_at = 0;
+	}
+	return grow(s, &s->held, &s->held_size, s->held_end + room);
+}
+
 static void drop_held(struct session *s)
 {
 	region_free(s->region, s->held);
@@ -296,7 +307,7 @@ static ssize_t hold_next(struct session *s, int fd, struct tls_io *io)
 	if (!sane)
 		length = end;
 	size_t room = length > s->overhead ? length - s->overhead : 1, plain;
-	if (!grow(s, &s->held, &s->held_size, s->held_end + room)) {
+	if (!make_room(s, room)) {
 		session_fail(s, fd, REGISTRY_NO_MEMORY);
 		return OUTCOME_RESET;
 	}
@@ -386,11 +397,6 @@ static ssize_t hold(struct session *s, int fd, size_t size)
 ssize_t record_peek(struct session *s, int fd, uint8_t *dst, size_t size)
 {
 	size_t want = size < RECORD_PEEKED ? size : RECORD_PEEKED;
-	if (s->held_at) { /* make room by moving down, so that growing stays bounded */
-		memmove(s->held, s->held + s->held_at, held(s));
-		s->held_end -= s->held_at;
-		s->held_at = 0;
-	}
 	ssize_t result = hold(s, fd, want);
 	if (!held(s))
 		return result < 0 ? result : peer_has_closed(s) ? OUTCOME_END : OUTCOME_AGAIN;

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # CPython's own tests of its network modules, from the distribution's package of them.
-# ONLY="test_ftplib test_poplib" runs some modules.
+# ONLY="test_ftplib test_poplib" runs some modules.  Virtual machine sockets are left out, for they
+# hang bare where there is no host; network is asked for because all servers are behind it.
 . "$(dirname "$0")/lib.sh"
 suite python /usr/bin/python3
 python=/usr/bin/python3
@@ -17,9 +18,12 @@ run_modules()
 	for module in ${ONLY:-$modules}; do
 		$python -c "import test.$module" 2>/dev/null || continue
 		TMPDIR=$work timeout -k 10 330 "${as[@]}" $python -m test -v -u network \
-			--timeout 300 --junit-xml "$work/$module.xml" "$module"
-		result "$module" "status-$?"
-		[ ! -s "$work/$module.xml" ] || outcomes "$work/$module.xml"
+			--timeout 300 -i 'ThreadedVSOCK*' --junit-xml "$work/$module.xml" "$module"
+		if [ -s "$work/$module.xml" ]; then
+			outcomes "$work/$module.xml"
+		else
+			result "$module" "did not finish"
+		fi
 	done
 }
 
