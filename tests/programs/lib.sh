@@ -295,6 +295,7 @@ sleeved() # ARRAY IDENTITY SIDE
 	words=(env "LD_PRELOAD=$BUILD/libsleeve.so${PRELOAD_BEHIND:+ $PRELOAD_BEHIND}"
 		"SLEEVE_POLICY=$tmp/pki/$port-$2.conf"
 		"SLEEVE_RUNDIR=$tmp/run" "SLEEVE_LOG=info:$tmp/log/$3" "SLEEVE_SERVICE=$name")
+	[ -z "${ASAN_OPTIONS:-}" ] || words+=("ASAN_OPTIONS=$ASAN_OPTIONS")
 }
 
 # ---- the wire -----------------------------------------------------------------------------
