@@ -21,6 +21,11 @@ BOUND=${BOUND:-2400}
 patterns=()
 reasons=()
 
+# Reasons that several suites meet.
+urgent="urgent data is refused (MSG_OOB: EOPNOTSUPP), since TLS has no place for it"
+unused="closed before its handshake was done and with nothing written: the peer reads a reset
+	instead of the end, which only a carrier could say"
+
 suite()
 {
 	begin "$@"
@@ -121,7 +126,7 @@ verdict()
 	while IFS=$'\t' read -r test bare sleeved; do
 		if why=$(reason_of "$test"); then
 			explained=$((explained + 1))
-			echo "    known: $test: $bare bare, $sleeved sleeved: $why"
+			echo "    known: $test: $bare bare, $sleeved sleeved: ${why//$'\n\t'/ }"
 		else
 			unexplained=$((unexplained + 1))
 			[ "$unexplained" -gt 40 ] ||
