@@ -11,11 +11,17 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-/* syscall(2) touches errno on failure only; it is put back so that success stays silent. */
+/*
+ * syscall(2) touches errno on failure only; it is put back so that success stays silent.  What
+ * never waits is not to be interrupted; where it is, it is asked again.
+ */
 static long call(long number, long a, long b, long c, long d, long e, long f)
 {
 	int saved = errno;
-	long result = real.syscall(number, a, b, c, d, e, f);
+	long result;
+	do
+		result = real.syscall(number, a, b, c, d, e, f);
+	while (result < 0 && errno == EINTR && number != SYS_futex);
 	if (result < 0) {
 		result = -errno;
 		errno = saved;

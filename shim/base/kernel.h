@@ -19,6 +19,11 @@ ssize_t kernel_recv(int fd, void *buffer, size_t size, int flags);         /* MS
 ssize_t kernel_send(int fd, const void *buffer, size_t size, int flags);   /* + MSG_NOSIGNAL */
 /* Drops up to size bytes of the receive queue without copying them (tcp(7), MSG_TRUNC). */
 ssize_t kernel_skip(int fd, size_t size);
+/* Nothing was done and the connection is as it was: no room, or no memory at this moment. */
+static inline bool kernel_passing(ssize_t error)
+{
+	return error == -EAGAIN || error == -ENOMEM || error == -ENOBUFS;
+}
 /* What poll(2) says of these events at this moment; 0 when none. */
 int kernel_poll(int fd, int events);
 int kernel_shutdown(int fd, int how);

@@ -321,7 +321,7 @@ static ssize_t failure(struct session *s, int fd)
 	bool told = s->reset_told;
 	ssize_t seen = kernel_recv(fd, &byte, 1, MSG_PEEK);
 	s->reset_told = true;
-	if (seen < 0 && seen != -EAGAIN && seen != -ENOTCONN)
+	if (seen < 0 && !kernel_passing(seen) && seen != -ENOTCONN)
 		return OUTCOME_ERRNO + seen;
 	if (!told && session_broken(s))
 		return OUTCOME_ERRNO - s->kernel_error;
@@ -461,7 +461,7 @@ static ssize_t write_early(struct session *s, int fd, struct vector v, int flags
 static ssize_t write_nothing(struct session *s, int fd, ssize_t otherwise)
 {
 	ssize_t said = kernel_send(fd, "", 0, 0);
-	if (said >= 0)
+	if (said >= 0 || kernel_passing(said))
 		return otherwise;
 	if (said == -ENOTSOCK || said == -EBADF)
 		return OUTCOME_GONE;

@@ -104,7 +104,7 @@ bool record_flush(struct session *s, int fd)
 	while (s->tail_at < s->tail_end) {
 		ssize_t sent = kernel_send(fd, s->tail + s->tail_at, s->tail_end - s->tail_at, 0);
 		if (sent <= 0) {
-			if (sent != -EAGAIN)
+			if (!kernel_passing(sent))
 				s->kernel_error = (int)-sent;
 			return false;
 		}
@@ -155,7 +155,7 @@ void record_send(struct session *s, int fd, struct tls_io *io, int flags)
 		return;
 	ssize_t sent = s->pushed ? kernel_send(fd, io->out, size, flags)
 	                         : send_pushed(s, fd, io->out, size, flags);
-	if (sent < 0 && sent != -EAGAIN) {
+	if (sent < 0 && !kernel_passing(sent)) {
 		s->kernel_error = (int)-sent;
 		return;
 	}
