@@ -3,10 +3,11 @@
 # libevent's regression tests.  ONLY="listener/.. http/.." runs some.
 . "$(dirname "$0")/lib.sh"
 suite libevent cmake make gcc
+upstream=https://github.com/libevent/libevent/releases/download
 version=2.1.12-stable
 source_of libevent $version libevent_$version.orig.tar.gz \
 	92e6de1be9ec176428fd2367677e61ceffc2ee1cb119035037a27d346b0403bb bookworm \
-	https://github.com/libevent/libevent/releases/download/release-$version/libevent-$version.tar.gz
+	$upstream/release-$version/libevent-$version.tar.gz
 built=$source/built
 {
 	cmake -S "$source" -B "$built" -DEVENT__DISABLE_OPENSSL=ON -DEVENT__LIBRARY_TYPE=SHARED \
