@@ -224,12 +224,14 @@ DOOR int shutdown(int fd, int how)
 	/* A handshake has to read until it is done, and shuts reading then. */
 	bool opening = s->state <= SESSION_HANDSHAKING;
 	s->read_shut |= connected && reading;
-	/* Reading first: after both ends' FIN the kernel says ENOTCONN. */
-	int result = 0;
-	if (connected && reading && !opening)
-		result = real.shutdown(fd, SHUT_RD);
+	/* In one call, as the program asked: between two, a poller would see half of it. */
+	bool both = writing && reading &&
+	            (s->state == SESSION_OPEN || s->state == SESSION_SHUT_READ);
 	if (connected && writing)
-		session_shut_write(s, fd);
+		session_shut_write(s, fd, both ? SHUT_RDWR : SHUT_WR);
+	int result = 0;
+	if (connected && reading && !opening && (!both || s->shutdown_wanted))
+		result = real.shutdown(fd, SHUT_RD);
 	session_leave(s);
 	return connected ? result : real.shutdown(fd, how);
 }

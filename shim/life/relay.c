@@ -119,7 +119,7 @@ static bool push_out(struct relay *r)
 	    session_peek_state(r->entry) > SESSION_HANDSHAKING &&
 	    (s = session_enter(r->entry))) {
 		if (session_is_up(s))
-			session_shut_write(s, r->tcp);
+			session_shut_write(s, r->tcp, SHUT_WR);
 		session_leave(s);
 		f->told = true;
 		return true;

@@ -144,7 +144,7 @@ void session_peer_closed(struct session *s, int fd)
 		kernel_shutdown(fd, SHUT_RD);
 }
 
-void session_shut_write(struct session *s, int fd)
+void session_shut_write(struct session *s, int fd, int how)
 {
 	if (s->state == SESSION_FAILED || s->state == SESSION_SHUT_WRITE ||
 	    s->state == SESSION_CLOSED)
@@ -162,7 +162,7 @@ void session_shut_write(struct session *s, int fd)
 	}
 	s->shutdown_wanted = s->tail_at != s->tail_end;
 	if (!s->shutdown_wanted)
-		kernel_shutdown(fd, SHUT_WR);
+		kernel_shutdown(fd, how);
 }
 
 void session_end(struct session *s, int fd)

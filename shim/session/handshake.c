@@ -111,7 +111,7 @@ static void finished(struct session *s, int fd, struct tls_io *io)
 	region_trim(s->region);
 	if (s->shutdown_wanted && !s->tail) {
 		s->shutdown_wanted = false;
-		session_shut_write(s, fd);
+		session_shut_write(s, fd, SHUT_WR);
 	}
 	if (s->read_shut)
 		kernel_shutdown(fd, SHUT_RD);

@@ -452,5 +452,5 @@ void record_farewell(struct session *s, int fd)
 	if (!peer_has_closed(s))
 		hold(s, fd, 1);
 	if (!held(s) && session_is_up(s))
-		session_shut_write(s, fd);
+		session_shut_write(s, fd, SHUT_WR);
 }

@@ -203,8 +203,9 @@ void session_advance(struct session *s, int fd);
 /* Accepts plaintext before the handshake is done; OUTCOME_AGAIN when the buffer is full. */
 ssize_t session_write_early(struct session *s, int fd, const uint8_t *bytes, size_t size);
 
-/* close_notify, then the kernel's FIN. */
-void session_shut_write(struct session *s, int fd);
+/* close_notify, then the kernel's FIN; SHUT_RDWR: and the end of reading in the same moment, for
+ * whoever polls, unless ciphertext has to leave first (then s->shutdown_wanted). */
+void session_shut_write(struct session *s, int fd, int how);
 
 /* The peer has said close_notify. */
 void session_peer_closed(struct session *s, int fd);

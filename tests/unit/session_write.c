@@ -229,7 +229,7 @@ Test(session_write, shutdown_says_goodbye_and_reading_goes_on)
 	struct link_pair *l = link_opened(POLICY_CONNECT);
 	cr_assert_eq(write_some(l, text, 300, NULL), 300);
 	struct session *s = enter(l);
-	session_shut_write(s, l->fd);
+	session_shut_write(s, l->fd, SHUT_WR);
 	cr_expect_eq(s->state, SESSION_SHUT_WRITE);
 	session_leave(s);
 	cr_expect_eq(ending(l), CLEAN);
@@ -256,7 +256,7 @@ Test(session_write, bytes_past_us_are_noticed)
 		struct registry_slot *slot = s->registry;
 		cr_assert_eq(send(l->fd, text, (size_t)bytes, 0), bytes);
 		if (i % 2)
-			session_shut_write(s, l->fd);
+			session_shut_write(s, l->fd, SHUT_WR);
 		session_leave(s);
 		link_close(l);
 		cr_expect_eq(slot->bypass, bytes, "%d bytes past us: %d", bytes, (int)slot->bypass);
@@ -276,7 +276,7 @@ Test(session_write, a_fin_that_waits_is_no_byte_past_us)
 	cr_assert_gt(put, 100000);
 	struct session *s = enter(l);
 	struct registry_slot *slot = s->registry;
-	session_shut_write(s, l->fd);
+	session_shut_write(s, l->fd, SHUT_WR);
 	cr_assert_not(s->shutdown_wanted, "no room for the goodbye: the test is void");
 	session_leave(s);
 	link_close(l);
