@@ -181,6 +181,19 @@ struct hidden {
 /* Since glibc 2.34. */
 extern pid_t _Fork(void) __attribute__((weak));
 
+/*
+ * ThreadSanitizer takes every clone for a fork, also one that shares the memory, but not by this
+ * name; and it does not know _Fork, in whose child its own locks would stay as they were.
+ */
+extern int __clone(int (*run)(void *), void *stack, int flags, void *argument, ...);
+#ifdef __SANITIZE_THREAD__
+void __sanitizer_syscall_pre_impl_fork(void);
+void __sanitizer_syscall_post_impl_fork(long result);
+#else
+#define __sanitizer_syscall_pre_impl_fork()
+#define __sanitizer_syscall_post_impl_fork(result)
+#endif
+
 /* What only this one session is for: nobody here uses the numbers that the parent has. */
 static void forget_others(uint64_t entry)
 {
@@ -198,7 +211,9 @@ static void forget_others(uint64_t entry)
 static int between(void *argument)
 {
 	struct hidden *h = argument;
+	__sanitizer_syscall_pre_impl_fork();
 	pid_t pid = _Fork();
+	__sanitizer_syscall_post_impl_fork(pid);
 	if (pid < 0)
 		h->error = errno;
 	if (pid)
@@ -229,7 +244,7 @@ int fork_hidden(uint64_t entry, void (*work)(void *link), void *link)
 	bool holds = session_hold(entry, unborn);
 	if (holds) {
 		lock();
-		pid_t middle = clone(between, stack + STACK, CLONE_VM | CLONE_VFORK, &h);
+		pid_t middle = __clone(between, stack + STACK, CLONE_VM | CLONE_VFORK, &h);
 		if (middle < 0)
 			h.error = errno;
 		else
