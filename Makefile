@@ -7,6 +7,7 @@
 #   make suites        other projects' own test suites, bare and sleeved (SUITES="redis python")
 #   make bench         the figures, side by side (ROUNDS=3 is quicker)
 #   make fuzz          every fuzz target for SECONDS=30
+#   make soak          SEQUENCES=100000 random programs, bare and sleeved, compared (FAULTS=1)
 #   make asan-check    the tests under AddressSanitizer and UBSan
 #   make tsan-check    the threaded tests under ThreadSanitizer
 #   make lint          the rules a machine can check
@@ -52,6 +53,7 @@ SHIM := $(DOORS) $(filter-out %/registry/reader.o,$(PARTS))
 TOOLS := $(call objects,$(wildcard tools/*.c))
 UNIT := $(call objects,$(wildcard tests/unit/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+MODEL := $(BUILD)/model/model $(BUILD)/model/faults.so
 BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 MANUALS := $(wildcard tools/*.1 policy/*.5) $(BUILD)/sleeve.7
 
@@ -120,6 +122,17 @@ $(BENCH): $(BUILD)/%: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -O2 -g -pthread -o $@ $<
 
+# What the shim is tested with is no part of it: neither its flags nor a sanitizer.
+model = $(CC) -std=gnu11 -D_GNU_SOURCE -Wall -Wextra $(if $(WERROR),-Werror) -O2 -g -o $@ $(1)
+
+$(BUILD)/model/model: $(wildcard tests/model/*.[ch])
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(call model,$(filter-out %/faults.c,$(filter %.c,$^)))
+
+$(BUILD)/model/faults.so: tests/model/faults.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(call model,-shared -fPIC $<)
+
 # ---- tests --------------------------------------------------------------------------------------
 
 again = @$(MAKE) --no-print-directory
@@ -129,7 +142,7 @@ check:
 	$(again) -j$(JOBS) built
 	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) tests/run $(LAYERS)
 
-built: all $(if $(UNIT),$(BUILD)/unit)
+built: all $(if $(UNIT),$(BUILD)/unit) $(MODEL)
 	@:
 
 lint: all
@@ -148,6 +161,12 @@ fuzz:
 	@BUILD=build/clang SECONDS=$(or $(SECONDS),30) tests/run fuzz
 
 fuzz-built: $(FUZZ)
+
+soak:
+	@tools/build/packages build check
+	$(again) -j$(JOBS) all $(MODEL)
+	@BUILD=$(BUILD) SANITIZE=$(SANITIZE) SEED=$(SEED) SEQUENCES=$(SEQUENCES) FAULTS=$(FAULTS) \
+		tests/run soak
 
 demo:
 	@tools/build/packages build demo
@@ -197,7 +216,7 @@ clean:
 distclean:
 	$(Q)rm -rf build
 
-.PHONY: all help libraries check built lint asan-check tsan-check fuzz fuzz-built demo suites
+.PHONY: all help libraries check built soak lint asan-check tsan-check fuzz fuzz-built demo suites
 .PHONY: bench deps install uninstall clean distclean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -120,7 +120,9 @@ void perform_shut(const struct op *op)
 	static const int hows[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
 	struct end *e = &world->end[op->end];
 	int fd = fd_of(op->end, op->name);
-	if (fd < 0) {
+	bool reading = hows[op->how] != SHUT_WR, writing = hows[op->how] != SHUT_RD;
+	/* What is shut already the kernel tells all watchers again, and the shim nobody. */
+	if (fd < 0 || (!(reading && !e->shut_read) && !(writing && !e->shut_write))) {
 		tell(" -");
 		return;
 	}
@@ -128,8 +130,8 @@ void perform_shut(const struct op *op)
 	tell_result(n);
 	if (n < 0)
 		return;
-	e->shut_read |= hows[op->how] != SHUT_WR;
-	e->shut_write |= hows[op->how] != SHUT_RD;
+	e->shut_read |= reading;
+	e->shut_write |= writing;
 	note_last_words(op->end);
 	news(0);
 	news(1);

@@ -268,18 +268,30 @@ static bool run_shown(const struct sequence *s)
 	return differs(&bare, &sleeved);
 }
 
+/* Where it ended. */
+static const char *last_line(const char *story)
+{
+	const char *end = story + strlen(story) - 1;
+	while (end > story && end[-1] != '\n')
+		end--;
+	return end;
+}
+
 /* The stories are of its first run, for the case that it does not differ again. */
 static void report(uint64_t seed, struct sequence *s, char **stories)
 {
 	static char text[MOST_TEXT];
 	bool again = true;
 	printf("DIFFERENT: seed %llu\n", (unsigned long long)seed);
+	for (int i = 0; i < 2; i++)
+		if (strlen(stories[i]) > 1 && stories[i][strlen(stories[i]) - 2] == ')')
+			printf("  %s: %s", workers[i].name, last_line(stories[i]));
 	fflush(stdout);
 	for (int i = 0; i < 3 && again; i++)
 		again = is_different(s);
 	if (again) {
 		int before = patience;
-		patience = patience < 7000 ? patience : 7000;
+		patience = patience < 3000 ? patience : 3000;
 		shrink(s);
 		patience = before;
 		sequence_print(s, text, sizeof text, '\n');

@@ -19,9 +19,14 @@ static const struct {
 } names[] = {{POLLIN, "IN"},   {POLLPRI, "PRI"},   {POLLOUT, "OUT"},    {POLLERR, "ERR"},
              {POLLHUP, "HUP"}, {POLLNVAL, "NVAL"}, {POLLRDHUP, "RDHUP"}};
 
-/* The bits of poll and epoll agree for these. */
-static void tell_events(uint32_t events)
+/*
+ * The bits of poll and epoll agree for these.  A read that takes the last bytes of a broken
+ * connection may find the error, too, and keep it for the next read: POLLERR is gone then.
+ */
+static void tell_events(unsigned end, uint32_t events)
 {
+	if (world->end[end].warned && (events & POLLHUP))
+		events &= ~(uint32_t)POLLERR;
 	const char *between = " ";
 	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
 		if (events & names[i].bit) {
@@ -32,14 +37,14 @@ static void tell_events(uint32_t events)
 
 /* ---- questions about one end ---------------------------------------------------------------- */
 
-static void ask_poll(int fd, const char *how)
+static void ask_poll(unsigned end, int fd, const char *how)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP | POLLPRI};
 	struct timespec none = {0, 0};
 	long n = how[1] == 'p' ? CALL(ppoll(&p, 1, &none, NULL)) : CALL(poll(&p, 1, 0));
 	tell_result(n);
 	if (n >= 0)
-		tell_events((uint32_t)p.revents);
+		tell_events(end, (uint32_t)p.revents);
 }
 
 static void ask_select(int fd, const char *how)
@@ -116,7 +121,7 @@ void perform_ask(const struct op *op)
 	} else if (strstr(how, "select")) {
 		ask_select(fd, how);
 	} else {
-		ask_poll(fd, how);
+		ask_poll(op->end, fd, how);
 	}
 }
 
@@ -149,7 +154,7 @@ void perform_watch(const struct op *op)
 		n = CALL(epoll_ctl(set, EPOLL_CTL_MOD, fd, &event));
 	tell_result(n);
 	struct end *e = &world->end[op->end];
-	e->news[op->cut % SETS] |= n >= 0;
+	e->news[op->cut % SETS] |= n >= 0 && (event.events & EPOLLET);
 	e->edge[op->cut % SETS] |= !remove && (event.events & EPOLLET);
 }
 
@@ -173,12 +178,13 @@ static long wait_on(int set, struct epoll_event *events, int count, const char *
 
 /*
  * The shim may tell the same news twice to those who asked how much there is (session/record.c,
- * tell_the_rest()); edges without news are no difference then.
+ * tell_the_rest()), and TCP tells when a FIN is acknowledged; edges without news are no
+ * difference then.
  */
 static bool is_repeated(unsigned end, unsigned set)
 {
 	const struct end *e = &world->end[end];
-	return e->counted && e->edge[set] && !e->news[set];
+	return (e->counted || e->shut_write) && e->edge[set] && !e->news[set];
 }
 
 /* The order in which a set reports is nobody's promise. */
@@ -201,7 +207,7 @@ void perform_wait(const struct op *op)
 		if (nested ? is_repeated(0, who) || is_repeated(1, who) : is_repeated(who, set))
 			continue;
 		tell(" %c", (nested ? '0' : 'a') + (int)who);
-		tell_events(events[i].events);
+		tell_events(nested ? 0 : who, events[i].events);
 	}
 	if (!nested)
 		world->end[0].news[set] = world->end[1].news[set] = false;

@@ -196,6 +196,9 @@ void note_last_words(unsigned end)
 	bool deaf = peer->gone || (peer->shut_read && peer->shut_write);
 	if ((e->shut_write || e->gone) && deaf)
 		world->spoiled = true;
+	/* What says so may have fallen short, and leave later. */
+	if (world->faulty && e->shut_read && e->shut_write)
+		world->spoiled = true;
 }
 
 void lose_name(unsigned process, unsigned end, unsigned slot)

@@ -38,6 +38,7 @@ struct end {
 	bool news[SETS]; /* something has come since that set was last asked */
 	bool edge[SETS]; /* watched there by its edges */
 	bool counted;    /* FIONREAD has been asked: see perform_wait() */
+	bool warned;     /* bytes were read behind a reset: see tell_events() */
 };
 
 struct world {
@@ -81,7 +82,8 @@ extern int call_errno;
 #define MUST(expression) \
 	({ \
 		long must_result_; \
-		while ((must_result_ = (long)(expression)) == -1 && errno == EINTR) \
+		while ((must_result_ = (long)(expression)) == -1 && \
+		       (errno == EINTR || (world->faulty && errno == ENOMEM))) \
 			; \
 		if (must_result_ == -1) \
 			broken(#expression); \
