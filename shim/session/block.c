@@ -380,17 +380,29 @@ static ssize_t read_now(int fd, uint64_t entry, struct vector v, size_t size, in
 
 /*
  * A peek that wants all and has got less: readable the socket is, so the kernel's queue, where
- * the token lies, has to grow.  False: it did not; the end, an error, the time or a signal.
+ * the token lies, has to grow.  Its length is asked first, and then is looked again: or bytes that
+ * come in between would be waited for.  False: it did not grow; the end, an error, the time or a
+ * signal.
  */
-static bool peek_again(int fd, size_t got, size_t size, int flags)
+struct peek {
+	size_t got; /* when the queue's length was asked */
+	int queued;
+};
+
+static bool peek_again(int fd, struct peek *peek, size_t got, size_t size, int flags)
 {
 	enum { ALL = MSG_PEEK | MSG_WAITALL };
 	if ((flags & (ALL | MSG_DONTWAIT)) != ALL || got == size || got >= RECORD_PEEKED)
 		return false;
 	uint8_t byte;
-	int queued = 0, saved = errno;
-	if (kernel_nonblocking(fd) || pending_any() || real.ioctl(fd, FIONREAD, &queued) < 0)
+	int saved = errno, queued = peek->queued;
+	if (kernel_nonblocking(fd) || pending_any())
 		return false;
+	if (peek->got != got) {
+		peek->got = got;
+		return real.ioctl(fd, FIONREAD, &peek->queued) == 0;
+	}
+	peek->got = 0;
 	/* tcp(7), MSG_TRUNC: nothing is copied. */
 	ssize_t seen = real.recv(fd, &byte, (size_t)queued + 1,
 	                         MSG_PEEK | MSG_WAITALL | MSG_TRUNC);
@@ -412,6 +424,7 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 	uint8_t byte;
 	struct iovec nothing = {&byte, 1};
 	bool wait_all = (flags & MSG_WAITALL) && !(flags & MSG_PEEK), waiting = false;
+	struct peek peek = {0};
 	for (;;) {
 		ssize_t got = size ? read_now(fd, entry, v, size - done, flags)
 		                   : read_now(fd, entry, (struct vector){&nothing, 1, 0}, 1,
@@ -419,7 +432,7 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 		if (got == OUTCOME_END || !size)
 			got = got > 0 || got == OUTCOME_END ? 0 : got;
 		if (got > 0) {
-			if (peek_again(fd, (size_t)got, size, flags))
+			if (peek_again(fd, &peek, (size_t)got, size, flags))
 				continue;
 			done += (size_t)got;
 			vector_skip(&v, (size_t)got);
