@@ -21,6 +21,10 @@ for case in ContextManagersTest.testCreateConnectionClose 'Recvmsg*TCPTest.testR
 	TCPCloserTest.testClose NetworkConnectionBehaviourTest.testOutsideTimeout; do
 	known "test.test_socket.$case" "$unused"
 done
+known 'test.test_ssl.*.test_preauth_data_to_tls_server' \
+	"written and reset before the handshake: the words come, and the reset behind them"
+known 'test.test_ssl.*.test_preauth_data_to_tls_client' \
+	"a blocking write waits for the handshake; the other end is not touched meanwhile"
 known test.test_epoll.TestEPoll.test_control_and_wait \
 	"bytes of the handshake wake an edge-triggered set once more with EPOLLOUT, which is true"
 
