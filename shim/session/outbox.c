@@ -118,7 +118,7 @@ bool record_flush(struct session *s, int fd)
 		if (s->shutdown_wanted && session_is_up(s)) {
 			s->shutdown_wanted = false;
 			if (s->state == SESSION_OPEN || s->state == SESSION_SHUT_READ)
-				session_shut_write(s, fd);
+				session_shut_write(s, fd, SHUT_WR);
 			else
 				kernel_shutdown(fd, SHUT_WR);
 		}
