@@ -102,7 +102,7 @@ static void carry(void *link)
 	}
 }
 
-/* The other end of the pipe is closed by the exec, or after it has failed. */
+/* Nothing more can come from the other end after the exec, or after it has failed. */
 static void linger(void *link)
 {
 	struct cargo cargo = *(struct cargo *)link;
@@ -237,9 +237,9 @@ bool carrier_wanted(int fd, const char *what)
 	return false;
 }
 
-bool carrier_linger(int fd, uint64_t entry, int pipe_end)
+bool carrier_linger(int fd, uint64_t entry, int end)
 {
-	struct cargo cargo = {fd, pipe_end, entry};
+	struct cargo cargo = {fd, end, entry};
 	return fork_hidden(entry, linger, &cargo) == 0;
 }
 

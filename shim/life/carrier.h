@@ -41,10 +41,10 @@ bool carrier_wanted(int fd, const char *what);
 bool carrier_if_due(int fd);
 
 /*
- * Before an exec: holds the session until the pipe (pipe(2)) has no writer any more, then drops it
- * and, if it is the last, says goodbye.
+ * Before an exec: holds the session until nobody is at the other end of this socket of a pair,
+ * then drops it, says goodbye if it was the last, and closes the socket.
  */
-bool carrier_linger(int fd, uint64_t entry, int pipe_end);
+bool carrier_linger(int fd, uint64_t entry, int end);
 
 /* Carries what was accepted but not sent to its end, and says goodbye; the caller drops the
  * session afterwards.  False: there is no carrier, the caller has to wait itself. */

@@ -5,6 +5,7 @@
 #include "shim/life/door.h"
 
 #include "shim/base/arena.h"
+#include "shim/base/kernel.h"
 #include "shim/base/process.h"
 #include "shim/life/carrier.h"
 #include "shim/session/session.h"
@@ -83,13 +84,15 @@ int exec_unguard(int result)
 
 /*
  * The last holder has nobody left to say goodbye for it: an exec cannot be taken back, and does not
- * come back.  So somebody else holds the session until it has succeeded or failed.
+ * come back.  So somebody else holds the session until it has succeeded or failed.  After a failure
+ * we wait for that hold to be gone, lest the next exec counts on it.
  */
-static __thread int until[2];
+static __thread int until[2]; /* its end, and ours */
 
 static void lend(int fd, uint64_t entry)
 {
-	if (session_is_last(entry) && (until[0] || pipe2(until, O_CLOEXEC) == 0))
+	if (session_is_last(entry) &&
+	    (until[0] || real.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, until) == 0))
 		carrier_linger(fd, entry, until[0]);
 	session_lend(entry);
 }
@@ -111,8 +114,14 @@ static int failed(int result)
 {
 	int error = errno;
 	each_session(reclaim);
-	for (int i = 0; i < 2 && until[0]; i++)
-		real.close(until[i]);
+	if (until[0]) {
+		char none;
+		real.close(until[0]);
+		kernel_shutdown(until[1], SHUT_WR);
+		while (real.read(until[1], &none, 1) < 0 && errno == EINTR)
+			;
+		real.close(until[1]);
+	}
 	errno = error;
 	return exec_unguard(result);
 }
