@@ -3,7 +3,7 @@
 #include "../tasks.h"
 
 #define WORD   16
-#define ROUNDS 25
+#define ROUNDS 10
 
 static const char word[WORD] = "a word, and whole";
 static volatile int target = -1;
