@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A signal handler forks, again and again, while connections open in the program below it. */
+/* NOT thread: ThreadSanitizer starts a thread of its own in the child, and blames the handler */
 #include "../trace.h"
 
 /* Set again when the handler is done: forks slower than a timer would leave no time for else. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A program whose malloc is jemalloc, preloaded behind and before whatever else is preloaded. */
 /* NOT address: AddressSanitizer wants to be the program's malloc, before and behind all else */
+/* NOT thread: ThreadSanitizer wants to be the program's malloc, before and behind all else */
 #include "../tasks.h"
 
 #include <dlfcn.h>
