@@ -74,6 +74,8 @@ static void perform_fork(void)
 	}
 	memcpy(world->fd[process], world->fd[self], sizeof world->fd[self]);
 	long pid = CALL(fork());
+	if (pid == 0 && faults_begin)
+		faults_begin(0);
 	if (pid == 0)
 		serve(process);
 	if (pid < 0)

@@ -74,6 +74,25 @@ static long both_messages(int fd, const struct op *op, void *data, size_t size, 
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
+/* All of it into or out of a pipe of our own, whatever faults there are. */
+static void fill_pipe(int fd, const uint8_t *from, size_t size)
+{
+	while (size) {
+		size_t n = (size_t)MUST(write(fd, from, size));
+		from += n;
+		size -= n;
+	}
+}
+
+static void empty_pipe(int fd, uint8_t *to, size_t size)
+{
+	while (size) {
+		size_t n = (size_t)MUST(read(fd, to, size));
+		to += n;
+		size -= n;
+	}
+}
+
 /* The kernel may take a pipe in several goes. */
 static long splice_out(int fd, const struct op *op, const void *data, size_t size)
 {
@@ -82,7 +101,7 @@ static long splice_out(int fd, const struct op *op, const void *data, size_t siz
 	MUST(pipe2(p, O_CLOEXEC));
 	while ((size_t)done < size) {
 		size_t part = size - (size_t)done < 60000 ? size - (size_t)done : 60000;
-		MUST(write(p[1], (const uint8_t *)data + done, part));
+		fill_pipe(p[1], (const uint8_t *)data + done, part);
 		for (size_t moved = 0; moved < part; moved += (size_t)n, done += n) {
 			n = CALL(splice(p[0], NULL, fd, NULL, part - moved,
 			                op->cut % 2 ? SPLICE_F_MORE : 0));
@@ -207,7 +226,7 @@ static long splice_in(int fd, void *data, size_t size)
 		n = CALL(splice(fd, NULL, p[1], NULL, size - (size_t)done, SPLICE_F_NONBLOCK));
 		if (n <= 0)
 			break;
-		MUST(read(p[0], (uint8_t *)data + done, (size_t)n));
+		empty_pipe(p[0], (uint8_t *)data + done, (size_t)n);
 		done += n;
 	}
 	close(p[0]);
