@@ -9,7 +9,7 @@
 #   make fuzz          every fuzz target for SECONDS=30
 #   make soak          SEQUENCES=100000 random programs, bare and sleeved, compared (FAULTS=1)
 #   make asan-check    the tests under AddressSanitizer and UBSan
-#   make tsan-check    the threaded tests under ThreadSanitizer
+#   make tsan-check    the conformance tests under ThreadSanitizer
 #   make lint          the rules a machine can check
 #   make deps          install packages and build wolfSSL and libconfig
 #   make install       to $(DESTDIR)$(PREFIX); make uninstall takes it away

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A thread writes while another closes, replaces or copies the number: whole words or nothing. */
+/* NOT thread: what ThreadSanitizer reports, a close under a writer, is what this is about */
 #include "../tasks.h"
 
 #define WORD   16

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* SA_RESTART, and signals while a call waits: for the first byte, for room; none is interrupted. */
+/* NOT thread: ThreadSanitizer keeps signals back until a read is over */
 #include "../tasks.h"
 
 static volatile int caught;
