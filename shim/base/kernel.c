@@ -87,6 +87,14 @@ bool kernel_nonblocking(int fd)
 	return flags >= 0 && (flags & O_NONBLOCK);
 }
 
+bool kernel_resets_on_close(int fd)
+{
+	struct linger linger = {0};
+	socklen_t length = sizeof linger;
+	kernel_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length);
+	return linger.l_onoff && !linger.l_linger;
+}
+
 bool kernel_connected(int fd)
 {
 	struct sockaddr_in6 peer;

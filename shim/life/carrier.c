@@ -67,6 +67,13 @@ static void close_others(int a, int b)
 	close_stretch(from, INT32_MAX);
 }
 
+static void keep(const struct cargo *cargo)
+{
+	table_swap(cargo->tcp, cargo->entry);
+	if (session_is_pending(cargo->entry))
+		pending_add(cargo->tcp, cargo->entry);
+}
+
 static void become_carrier(const struct cargo *cargo)
 {
 	am_carrier = true;
@@ -78,28 +85,31 @@ static void become_carrier(const struct cargo *cargo)
 		memset(title, 0, title_size);
 		memcpy(title, "sleeve-carrier", sizeof "sleeve-carrier");
 	}
-	table_swap(cargo->tcp, cargo->entry);
+	keep(cargo);
 	struct session *s = session_enter(cargo->entry);
 	if (!s)
 		return;
 	registry_carried(s->registry, getpid());
 	session_leave(s);
-	if (session_is_pending(cargo->entry))
-		pending_add(cargo->tcp, cargo->entry);
+}
+
+/* The program may hold it still; what is there is ours to bring out, and then the end. */
+static void bring_out(const struct cargo *cargo)
+{
+	block_handshake(cargo->tcp, cargo->entry);
+	block_until_sent(cargo->tcp, cargo->entry);
+	descriptor_ending(cargo->tcp);
+	real.close(cargo->tcp);
 }
 
 static void carry(void *link)
 {
 	struct cargo cargo = *(struct cargo *)link;
 	become_carrier(&cargo);
-	if (cargo.host >= 0) {
+	if (cargo.host >= 0)
 		relay_run(cargo.tcp, cargo.entry, cargo.host);
-	} else {
-		/* The program may hold it still; what is there is ours to bring out. */
-		block_until_sent(cargo.tcp, cargo.entry);
-		descriptor_ending(cargo.tcp);
-		real.close(cargo.tcp);
-	}
+	else
+		bring_out(&cargo);
 }
 
 /* Nothing more can come from the other end after the exec, or after it has failed. */
@@ -109,11 +119,10 @@ static void linger(void *link)
 	am_carrier = true;
 	close_others(cargo.tcp, cargo.host);
 	setsid();
-	table_swap(cargo.tcp, cargo.entry);
+	keep(&cargo);
 	struct pollfd p = {.fd = cargo.host, .events = POLLIN};
 	real.poll(&p, 1, -1);
-	descriptor_ending(cargo.tcp);
-	real.close(cargo.tcp);
+	bring_out(&cargo);
 }
 
 /* ---- in the program -------------------------------------------------------------------------- */
@@ -175,9 +184,11 @@ bool carrier_take_over(int fd, uint64_t entry)
 		return false;
 	struct cargo cargo = {fd, pair[1], entry};
 	name_end(pair[1], fd, entry);
-	int error = kernel_send(pair[0], "", RELAY_TOKEN, 0) == RELAY_TOKEN ? 0 : ENOBUFS;
-	if (!error)
-		error = fork_hidden(entry, carry, &cargo);
+	int error = ENOBUFS;
+	if (kernel_send(pair[0], "", RELAY_TOKEN, 0) == RELAY_TOKEN) {
+		pid_t pid = fork_hidden(entry, carry, &cargo);
+		error = pid < 0 ? -pid : 0;
+	}
 	if (!error) {
 		copy_settings(fd, pair[0]);
 		replace(fd, entry, pair[0]);
@@ -240,11 +251,51 @@ bool carrier_wanted(int fd, const char *what)
 bool carrier_linger(int fd, uint64_t entry, int end)
 {
 	struct cargo cargo = {fd, end, entry};
-	return fork_hidden(entry, linger, &cargo) == 0;
+	return fork_hidden(entry, linger, &cargo) > 0;
+}
+
+/* Whoever connects to us and says nothing costs a process until its time is up. */
+enum { STRANGERS = 128 };
+static pid_t strangers[STRANGERS];
+
+/* NULL: all are taken. */
+static pid_t *place_for_stranger(void)
+{
+	for (int i = 0; i < STRANGERS; i++) {
+		pid_t pid = __atomic_load_n(&strangers[i], __ATOMIC_RELAXED);
+		if (!pid || !kernel_lives(pid))
+			return &strangers[i];
+	}
+	return NULL;
+}
+
+/* peer: who it is, in words. */
+static bool is_stranger(uint64_t entry, char *peer, size_t size)
+{
+	struct session *s = session_enter(entry);
+	bool stranger = s && s->peer.rule->side == POLICY_ACCEPT && !session_is_up(s);
+	if (stranger)
+		session_describe(s, peer, size);
+	if (s)
+		session_leave(s);
+	return stranger;
 }
 
 bool carrier_drain(int fd, uint64_t entry)
 {
+	if (am_carrier)
+		return false;
+	char peer[128];
+	static pid_t unlimited;
+	bool stranger = is_stranger(entry, peer, sizeof peer);
+	pid_t *place = stranger ? place_for_stranger() : &unlimited;
+	if (!place) {
+		log_say(LOG_LEVEL_WARN, "connection from %s: ends without a goodbye, since %d were "
+		        "closed before their handshakes and wait for their peers", peer, STRANGERS);
+		return true;
+	}
 	struct cargo cargo = {fd, -1, entry};
-	return !am_carrier && fork_hidden(entry, carry, &cargo) == 0;
+	pid_t pid = fork_hidden(entry, carry, &cargo);
+	__atomic_store_n(place, pid > 0 ? pid : 0, __ATOMIC_RELAXED);
+	return pid > 0;
 }

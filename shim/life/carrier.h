@@ -46,8 +46,12 @@ bool carrier_if_due(int fd);
  */
 bool carrier_linger(int fd, uint64_t entry, int end);
 
-/* Carries what was accepted but not sent to its end, and says goodbye; the caller drops the
- * session afterwards.  False: there is no carrier, the caller has to wait itself. */
+/*
+ * Carries the handshake and what was accepted but not sent to their end, and says goodbye; the
+ * caller drops the session afterwards.  Of connections that were accepted 128 a process at a time,
+ * for their number is not the program's to choose; one too many ends as it is.  False: there can
+ * be no carrier, the caller has to wait itself.
+ */
 bool carrier_drain(int fd, uint64_t entry);
 
 #endif

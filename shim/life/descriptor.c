@@ -76,20 +76,17 @@ void descriptor_copied(uint64_t entry, int to)
 		pending_add(to, entry);
 }
 
-/*
- * What was written during a handshake has been accepted; closing must not lose it.  Only the
- * last name in this process, and of the last holder, has to see to it.
- */
-static bool carries_early_bytes(uint64_t entry)
+/* Only the last name in this process, and of the last holder, has to see to it. */
+static bool owes(int fd, uint64_t entry)
 {
-	if (session_peek_state(entry) > SESSION_OPEN || table_names(table_slot(entry)) > 1)
+	if (!session_is_pending(entry) || table_names(table_slot(entry)) > 1)
 		return false;
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_by(fd, entry);
 	if (!s)
 		return false;
-	bool carries = s->holder_count == 1 && (s->early_end || s->tail);
+	bool last = s->holder_count == 1 && session_owes(s, fd);
 	session_leave(s);
-	return carries;
+	return last;
 }
 
 bool descriptor_ending(int fd)
@@ -99,7 +96,7 @@ bool descriptor_ending(int fd)
 		return true;
 	if (entry == TABLE_OWN)
 		return false;
-	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS && carries_early_bytes(entry) &&
+	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS && owes(fd, entry) &&
 	    !carrier_drain(fd, entry))
 		block_until_sent(fd, entry);
 	forget(fd, entry, TABLE_CLOSING);

@@ -91,7 +91,7 @@ static __thread int until[2]; /* its end, and ours */
 
 static void lend(int fd, uint64_t entry)
 {
-	if (session_is_last(entry) &&
+	if (session_is_last(entry, fd) &&
 	    (until[0] || real.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, until) == 0))
 		carrier_linger(fd, entry, until[0]);
 	session_lend(entry);

@@ -175,7 +175,7 @@ struct hidden {
 	uint64_t entry;
 	void (*work)(void *link);
 	void *link;
-	int error;
+	pid_t pid; /* or -errno */
 };
 
 /* Since glibc 2.34. */
@@ -214,8 +214,8 @@ static int between(void *argument)
 	__sanitizer_syscall_pre_impl_fork();
 	pid_t pid = _Fork();
 	__sanitizer_syscall_post_impl_fork(pid);
-	if (pid < 0)
-		h->error = errno;
+	if (pid)
+		h->pid = pid < 0 ? -errno : pid;
 	if (pid)
 		return 0;
 	process_begin();
@@ -229,36 +229,35 @@ static int between(void *argument)
 	return 0;
 }
 
-int fork_hidden(uint64_t entry, void (*work)(void *link), void *link)
+pid_t fork_hidden(uint64_t entry, void (*work)(void *link), void *link)
 {
-	struct hidden h = {entry, work, link, 0};
+	struct hidden h = {entry, work, link, -EBADF};
 	if (!_Fork)
-		return ENOSYS;
+		return -ENOSYS;
 	enum { STACK = 256 * 1024 };
 	int saved = errno;
 	uint8_t *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
 	                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
-		return ENOMEM;
+		return -ENOMEM;
 	begin();
-	bool holds = session_hold(entry, unborn);
-	if (holds) {
+	if (session_hold(entry, unborn)) {
 		lock();
 		pid_t middle = __clone(between, stack + STACK, CLONE_VM | CLONE_VFORK, &h);
 		if (middle < 0)
-			h.error = errno;
+			h.pid = -errno;
 		else
 			while (waitpid(middle, NULL, __WCLONE) < 0 && errno == EINTR)
 				;
 		gate_open();
 		unlock();
-		if (h.error)
+		if (h.pid < 0)
 			session_unhold(entry, unborn);
 	}
 	end();
 	munmap(stack, STACK);
 	errno = saved;
-	return holds ? h.error : EBADF;
+	return h.pid;
 }
 
 void fork_start(void)

@@ -4,6 +4,7 @@
 #define SLEEVE_LIFE_FORK_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Registers the handlers (pthread_atfork(3)); every fork of libc runs them, daemon(3) too. */
 void fork_start(void);
@@ -12,8 +13,8 @@ void fork_start(void);
  * A child that holds this one session and that nobody waits for: no SIGCHLD, nothing for wait(2),
  * and no handlers of the program's run (pthread_atfork(3)).  It starts in work(), on a stack of
  * 256 KiB, all signals blocked, and ends when that returns.  link and what it points to are
- * copied with the rest of memory.  0, or an errno.  Works in a vfork child, too.
+ * copied with the rest of memory.  Its pid, or -errno.  Works in a vfork child, too.
  */
-int fork_hidden(uint64_t entry, void (*work)(void *link), void *link);
+pid_t fork_hidden(uint64_t entry, void (*work)(void *link), void *link);
 
 #endif

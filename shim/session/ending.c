@@ -165,6 +165,16 @@ void session_shut_write(struct session *s, int fd, int how)
 		kernel_shutdown(fd, how);
 }
 
+bool session_owes(struct session *s, int fd)
+{
+	if (s->borrowed && s->state == SESSION_FRESH)
+		return false;
+	session_advance(s, fd);
+	if (s->state == SESSION_FAILED || kernel_resets_on_close(fd))
+		return false;
+	return session_is_up(s) ? s->tail && !s->kernel_error : kernel_connected(fd);
+}
+
 void session_end(struct session *s, int fd)
 {
 	record_farewell(s, fd);

@@ -46,10 +46,10 @@ void session_unhold(uint64_t entry, pid_t unborn)
 	session_leave(s);
 }
 
-bool session_is_last(uint64_t entry)
+bool session_is_last(uint64_t entry, int fd)
 {
 	struct session *s = session_enter(entry);
-	bool last = s && s->holder_count == 1 && session_is_up(s);
+	bool last = s && s->holder_count == 1 && (session_owes(s, fd) || session_is_up(s));
 	if (s)
 		session_leave(s);
 	return last;

@@ -421,14 +421,6 @@ size_t record_available(struct session *s, int fd)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static bool resets_on_close(int fd)
-{
-	struct linger linger = {0};
-	socklen_t length = sizeof linger;
-	kernel_getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length);
-	return linger.l_onoff && !linger.l_linger;
-}
-
 /*
  * tcp(7): closing with unread bytes sends a reset, which can destroy what the peer has not read
  * yet.  A handshake, tickets, a close_notify and token bytes are ours and taken out; application
@@ -439,7 +431,7 @@ void record_farewell(struct session *s, int fd)
 {
 	if (s->borrowed && s->state == SESSION_FRESH)
 		return;
-	if (s->state != SESSION_FAILED && resets_on_close(fd))
+	if (s->state != SESSION_FAILED && kernel_resets_on_close(fd))
 		return;
 	if (!session_is_up(s)) {
 		/* FIN first: what comes from now on is too late to look like a reset. */

@@ -171,8 +171,8 @@ bool session_hold(uint64_t entry, pid_t unborn);
 void session_claim(uint64_t entry, pid_t unborn, pid_t now);
 void session_unhold(uint64_t entry, pid_t unborn);
 
-/* Has it a peer to say goodbye to, and no other holder? */
-bool session_is_last(uint64_t entry);
+/* Is there a peer to say goodbye to, now or after the handshake, and no other holder? */
+bool session_is_last(uint64_t entry, int fd);
 
 /* An exec is about to end this process's hold; and has failed. */
 void session_lend(uint64_t entry);
@@ -209,6 +209,12 @@ void session_shut_write(struct session *s, int fd, int how);
 
 /* The peer has said close_notify. */
 void session_peer_closed(struct session *s, int fd);
+
+/*
+ * Moves it on, and says whether closing it now would break a promise of TCP's: that written bytes
+ * arrive, and that the peer then reads the end of the stream, which only an open session can say.
+ */
+bool session_owes(struct session *s, int fd);
 
 /* Ends it for good: nothing passes any more, every poller wakes. */
 void session_fail(struct session *s, int fd, enum registry_reason reason);

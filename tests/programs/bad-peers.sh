@@ -113,6 +113,30 @@ for kind in redis threading; do
 	stop_all
 done
 
+# Carriers that live: a zombie is gone but for whoever reaps orphans here.
+carriers()
+{
+	ps -e -o stat=,comm= | grep -c '^[^Z].*sleeve-carrier'
+}
+
+# shellcheck disable=SC2317 # called by await
+closed() # COUNT
+{
+	[ "$(grep -c closing "$tmp/server.out")" -ge "$1" ]
+}
+
+step "400 silent peers of a server that closes at once: not a process for each"
+rule_extra="handshake_timeout = $((5 * slow)).0;" fresh_server closing
+before=$(carriers)
+spawn silent "$python" "$here/bad.py" silent "$port" 400
+await "the server to have closed them" closed 400
+count=$(($(carriers) - before))
+[ "$count" -le 128 ] || fail "$count processes care for peers that say nothing"
+AWAIT=25
+await "the end of the silent peers" grep -qs ended "$tmp/silent.out"
+unset AWAIT
+stop_all
+
 # The client program goes through a relay; the certificate is for localhost, where the relay is.
 relayed() # HOW [N]: the relay listens on $free, which has the client's rule as well
 {

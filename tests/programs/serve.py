@@ -48,6 +48,14 @@ class Threading(socketserver.ThreadingTCPServer):
     request_queue_size = 1024
 
 
+class Closing(socketserver.TCPServer):
+    allow_reuse_address = True
+    request_queue_size = 1024
+
+    def finish_request(self, request, client_address):
+        print("closing", flush=True)
+
+
 class Forking(socketserver.ForkingTCPServer):
     allow_reuse_address = True
     request_queue_size = 128
@@ -61,7 +69,9 @@ def main():
     elif kind == "http":
         http.server.ThreadingHTTPServer(address, Http).serve_forever()
     else:
-        {"threading": Threading, "forking": Forking}[kind](address, Echo).serve_forever()
+        {"threading": Threading, "forking": Forking, "closing": Closing}[kind](
+            address, Echo
+        ).serve_forever()
 
 
 main()

@@ -23,8 +23,6 @@ reasons=()
 
 # Reasons that several suites meet.
 urgent="urgent data is refused (MSG_OOB: EOPNOTSUPP), since TLS has no place for it"
-unused="closed before its handshake was done and with nothing written: the peer reads a reset
-	instead of the end, which only a carrier could say"
 
 suite()
 {

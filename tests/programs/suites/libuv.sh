@@ -15,8 +15,6 @@ unprivileged nobody "$(id -gn nobody)"
 
 known poll_oob "$urgent"
 known tcp_oob "$urgent"
-known delayed_accept "$unused"
-known getsockname_tcp "$unused"
 for test in tcp_close_while_connecting tcp_connect_timeout; do
 	known $test "connects to an address far away: the network decides"
 done

@@ -15,12 +15,6 @@ modules="test_asyncio test_selectors test_socketserver test_httpservers test_htt
 
 known 'test.test_ftplib.*.test_abort' "$urgent"
 known 'test.test_asyncore.*.test_handle_expt' "$urgent"
-known 'test.test_ftplib.*.test_mlsd' "$unused"
-for case in ContextManagersTest.testCreateConnectionClose 'Recvmsg*TCPTest.testRecvmsgEOF' \
-	'SendfileUsing*Test.testEmptyFileSend' 'SendfileUsing*Test.testNonBlocking' \
-	TCPCloserTest.testClose NetworkConnectionBehaviourTest.testOutsideTimeout; do
-	known "test.test_socket.$case" "$unused"
-done
 known 'test.test_ssl.*.test_preauth_data_to_tls_server' \
 	"written and reset before the handshake: the words come, and the reset behind them"
 known 'test.test_ssl.*.test_preauth_data_to_tls_client' \
