@@ -13,6 +13,8 @@
  *
  *   0                         nothing of ours: the call goes straight to libc
  *   pointer (low bit 0)       a TCP connection left in plaintext: its registry slot, for close
+ *   TABLE_UNCONNECTED, _STREAM (bit 1) a TCP socket without a connection, which the number may
+ *                             get by another name of the socket (life/unconnected.h)
  *   slot and stamp (low bit 1) a session: its place in the arena and the stamp it had when the
  *                             entry was made.  A session whose stamp has moved on is not ours
  *                             any more, so a stale entry can never reach another's keys.
@@ -61,6 +63,14 @@ static inline uint32_t table_stamp(uint64_t entry)
 #define TABLE_OWN     table_entry(0x7ffffffe, 0) /* Sleeve's own descriptor: EBADF */
 #define TABLE_REFUSED table_entry(0x7fffffff, 0) /* taken out of service: EIO */
 #define TABLE_CLOSING table_entry(0x7ffffffd, 0) /* its close is under way */
+
+#define TABLE_UNCONNECTED ((uint64_t)2)
+#define TABLE_STREAM      ((uint64_t)6) /* and stdio has a stream on it */
+
+static inline bool table_unconnected(uint64_t entry)
+{
+	return (entry & 3) == 2;
+}
 
 /* Stores an entry and returns what stood there.  fd must be below table_size. */
 uint64_t table_swap(int fd, uint64_t entry);

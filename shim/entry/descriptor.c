@@ -75,10 +75,17 @@ static bool may_copy(int fd, int to)
 	       carrier_wanted(fd, "a copy onto a standard stream");
 }
 
+/* What a copy of it will name. */
+static uint64_t entry_to_copy(int fd)
+{
+	uint64_t entry = table_get(fd);
+	return table_unconnected(entry) ? TABLE_UNCONNECTED : entry & 1 ? entry : 0;
+}
+
 /* A copy whose number the kernel chose. */
 static int keep_copy(int fd, uint64_t entry, int to)
 {
-	if (to >= 0 && entry && is_unfit(to)) {
+	if (to >= 0 && (entry & 1) && is_unfit(to)) {
 		if (!carrier_wanted(fd, "a copy onto a standard stream")) {
 			int error = errno;
 			real.close(to);
@@ -96,7 +103,7 @@ DOOR int dup(int fd)
 {
 	if (table_get(fd) == TABLE_OWN)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
-	uint64_t entry = table_session(fd);
+	uint64_t entry = entry_to_copy(fd);
 	return keep_copy(fd, entry, real.dup(fd));
 }
 
@@ -115,7 +122,7 @@ static int duplicate(int fd, int to, int flags, bool three)
 	if (fd != to && table_get(to) && !(flags & ~O_CLOEXEC) && within_limit(to) &&
 	    real.fcntl(fd, F_GETFD) >= 0)
 		descriptor_ending(to);
-	uint64_t entry = table_session(fd);
+	uint64_t entry = entry_to_copy(fd);
 	int result = three ? real.dup3(fd, to, flags) : real.dup2(fd, to);
 	if (fd != to && result >= 0)
 		descriptor_copied(entry, result);
@@ -139,7 +146,7 @@ static int control(int fd, int command, long argument)
 {
 	if (table_get(fd) == TABLE_OWN)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
-	uint64_t entry = table_session(fd);
+	uint64_t entry = entry_to_copy(fd);
 	int result = real.fcntl(fd, command, argument);
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
 		return keep_copy(fd, entry, result);

@@ -63,11 +63,12 @@ static ssize_t file_to_session(int out, uint64_t entry, int in, off64_t *offset,
 
 DOOR ssize_t sendfile64(int out, int in, off64_t *offset, size_t size)
 {
-	uint64_t entry = table_session(out);
+	uint64_t entry = door_output(out);
 	if (!entry)
 		return real.sendfile64(out, in, offset, size);
 	int saved = errno;
-	ssize_t result = file_to_session(out, entry, in, offset, size);
+	ssize_t result = table_unconnected(entry)
+		? unconnected_refusal(out, 0) : file_to_session(out, entry, in, offset, size);
 	errno = saved;
 	return door_report(result, false);
 }
@@ -75,7 +76,7 @@ DOOR ssize_t sendfile64(int out, int in, off64_t *offset, size_t size)
 DOOR ssize_t sendfile(int out, int in, off_t *offset, size_t size)
 {
 	_Static_assert(sizeof(off_t) == sizeof(off64_t), "one sendfile serves both");
-	if (!table_session(out))
+	if (!door_output(out))
 		return real.sendfile(out, in, offset, size);
 	return sendfile64(out, in, offset, size);
 }
@@ -157,7 +158,7 @@ static ssize_t session_to_pipe(int in, uint64_t entry, int out, size_t size, uns
 DOOR ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t size,
                     unsigned int flags)
 {
-	uint64_t from = table_session(in), to = table_session(out);
+	uint64_t from = door_session(in), to = door_output(out);
 	if (!from && !to)
 		return real.splice(in, in_offset, out, out_offset, size, flags);
 	int saved = errno;
@@ -166,6 +167,8 @@ DOOR ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, si
 		result = OUTCOME_ERRNO - EINVAL;
 	else if (from && to)
 		result = OUTCOME_ERRNO - EINVAL; /* one end has to be a pipe */
+	else if (table_unconnected(to))
+		result = unconnected_refusal(out, flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0);
 	else
 		result = to ? pipe_to_session(in, out, to, size, flags)
 		            : session_to_pipe(in, from, out, size, flags);

@@ -19,7 +19,7 @@ static ssize_t receive(int fd, uint64_t entry, const struct iovec *iov, int coun
 		return door_report(OUTCOME_ERRNO - EINVAL, true);
 	ssize_t got = block_receive(fd, entry, iov, count, flags);
 	while (got == OUTCOME_GONE && descriptor_settled(fd, entry)) {
-		entry = table_session(fd);
+		entry = door_session(fd);
 		if (!entry)
 			return pass(fd, iov, count, flags);
 		got = block_receive(fd, entry, iov, count, flags);
@@ -29,7 +29,7 @@ static ssize_t receive(int fd, uint64_t entry, const struct iovec *iov, int coun
 
 DOOR ssize_t read(int fd, void *buffer, size_t size)
 {
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_session(fd);
 	if (!entry)
 		return real.read(fd, buffer, size);
 	if (!size)
@@ -41,7 +41,7 @@ DOOR ssize_t read(int fd, void *buffer, size_t size)
 /* Fortified forms (LSB): size is at most limit, or the compiler's check is to abort. */
 DOOR ssize_t __read_chk(int fd, void *buffer, size_t size, size_t limit)
 {
-	if (size > limit || !table_session(fd))
+	if (size > limit || !door_session(fd))
 		return real.__read_chk(fd, buffer, size, limit);
 	return read(fd, buffer, size);
 }
@@ -56,7 +56,7 @@ static bool is_empty(const struct iovec *iov, int count)
 
 DOOR ssize_t readv(int fd, const struct iovec *iov, int count)
 {
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_session(fd);
 	if (!entry || !door_takes((size_t)count))
 		return real.readv(fd, iov, count);
 	if (is_empty(iov, count))
@@ -67,7 +67,7 @@ DOOR ssize_t readv(int fd, const struct iovec *iov, int count)
 /* preadv2(2): offset -1 means the stream; any other is ESPIPE on a socket, as the kernel says. */
 DOOR ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_session(fd);
 	if (!entry || !door_takes((size_t)count) || offset != -1)
 		return real.preadv2(fd, iov, count, offset, flags);
 	if (is_empty(iov, count))
@@ -79,14 +79,14 @@ DOOR ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset, i
 
 DOOR ssize_t preadv64v2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
-	if (!table_session(fd))
+	if (!door_session(fd))
 		return real.preadv64v2(fd, iov, count, offset, flags);
 	return preadv2(fd, iov, count, offset, flags);
 }
 
 DOOR ssize_t recv(int fd, void *buffer, size_t size, int flags)
 {
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_session(fd);
 	if (!entry || (flags & MSG_ERRQUEUE))
 		return real.recv(fd, buffer, size, flags);
 	struct iovec v = {buffer, size};
@@ -95,7 +95,7 @@ DOOR ssize_t recv(int fd, void *buffer, size_t size, int flags)
 
 DOOR ssize_t __recv_chk(int fd, void *buffer, size_t size, size_t limit, int flags)
 {
-	if (size > limit || !table_session(fd))
+	if (size > limit || !door_session(fd))
 		return real.__recv_chk(fd, buffer, size, limit, flags);
 	return recv(fd, buffer, size, flags);
 }
@@ -104,7 +104,7 @@ DOOR ssize_t __recv_chk(int fd, void *buffer, size_t size, size_t limit, int fla
 DOOR ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from,
                       socklen_t *length)
 {
-	if (!table_session(fd) || (flags & MSG_ERRQUEUE))
+	if (!door_session(fd) || (flags & MSG_ERRQUEUE))
 		return real.recvfrom(fd, buffer, size, flags, from, length);
 	ssize_t got = recv(fd, buffer, size, flags);
 	if (got >= 0 && from && length)
@@ -115,7 +115,7 @@ DOOR ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct socka
 DOOR ssize_t __recvfrom_chk(int fd, void *buffer, size_t size, size_t limit, int flags,
                             struct sockaddr *from, socklen_t *length)
 {
-	if (size > limit || !table_session(fd))
+	if (size > limit || !door_session(fd))
 		return real.__recvfrom_chk(fd, buffer, size, limit, flags, from, length);
 	return recvfrom(fd, buffer, size, flags, from, length);
 }
@@ -137,7 +137,7 @@ static void note_arrivals(const struct msghdr *message)
 
 DOOR ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_session(fd);
 	if (!entry || (flags & MSG_ERRQUEUE) || !door_takes(message->msg_iovlen)) {
 		ssize_t got = real.recvmsg(fd, message, flags);
 		if (got >= 0 && message->msg_controllen)
@@ -155,7 +155,7 @@ DOOR ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 DOOR int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags,
                   struct timespec *timeout)
 {
-	if (!table_session(fd)) {
+	if (!door_session(fd)) {
 		int got = real.recvmmsg(fd, messages, count, flags, timeout);
 		for (int i = 0; i < got; i++)
 			if (messages[i].msg_hdr.msg_controllen)

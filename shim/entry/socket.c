@@ -15,10 +15,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+static bool makes_tcp(int domain, int type, int protocol)
+{
+	return (domain == AF_INET || domain == AF_INET6) &&
+	       (type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_STREAM &&
+	       (!protocol || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+}
+
 DOOR int socket(int domain, int type, int protocol)
 {
 	int fd = real.socket(domain, type, protocol);
 	descriptor_created(fd);
+	if (fd >= 0 && makes_tcp(domain, type, protocol))
+		unconnected_note(fd);
 	return fd;
 }
 
@@ -61,13 +74,15 @@ static int connect_tls(struct birth *birth, int fd, const struct sockaddr *addre
                        socklen_t length)
 {
 	kernel_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0);
+	uint64_t mark = table_get(fd);
 	if (!birth_settle(birth, fd))
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
+	bool streams = unconnected_names(fd, mark, table_get(fd));
 	int result = real.connect(fd, address, length);
 	int error = errno;
 	if (result < 0 && error != EINPROGRESS && error != EINTR && error != EALREADY &&
 	    error != EISCONN) {
-		descriptor_created(fd);
+		unconnected_again(fd, streams);
 		errno = error;
 		return result;
 	}
@@ -81,7 +96,7 @@ static int connect_tls(struct birth *birth, int fd, const struct sockaddr *addre
 	else if (error != EINPROGRESS && error != EINTR)
 		return result;
 	error = errno;
-	if (!carrier_if_due(fd)) {
+	if (streams ? !carrier_wanted(fd, "a stdio stream") : !carrier_if_due(fd)) {
 		shutdown(fd, SHUT_RDWR);
 		return -1;
 	}
@@ -123,7 +138,7 @@ static int dissolve(int fd, uint64_t entry, const struct sockaddr *address, sock
 		session_leave(s);
 	}
 	if (result == 0)
-		descriptor_created(fd);
+		unconnected_again(fd, false);
 	return result;
 }
 
@@ -139,6 +154,8 @@ static int connect_other(int fd, const struct sockaddr *address, socklen_t lengt
 DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	uint64_t entry = table_get(fd);
+	if (table_unconnected(entry))
+		entry = unconnected_settle(fd);
 	if (!table_size || (!entry && !birth_is_tcp(fd, address)))
 		return connect_other(fd, address, length);
 	if (entry && address && address->sa_family == AF_UNSPEC)
@@ -149,7 +166,7 @@ DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 	if (entry == TABLE_OWN || entry == TABLE_REFUSED || entry == TABLE_CLOSING)
 		return (int)door_report(session_absent(fd, entry), true);
 	if (entry)
-		descriptor_created(fd); /* an earlier try came to nothing */
+		unconnected_again(fd, false); /* an earlier try came to nothing */
 	return birth_is_tcp(fd, address) ? connect_tcp(fd, address, length)
 	                                 : real.connect(fd, address, length);
 }
@@ -199,6 +216,8 @@ DOOR int accept(int listener, struct sockaddr *address, socklen_t *length)
 DOOR int listen(int fd, int backlog)
 {
 	int result = real.listen(fd, backlog);
+	if (result == 0)
+		unconnected_listens(fd);
 	struct sockaddr_storage local;
 	socklen_t length = sizeof local;
 	uint8_t address[16];

@@ -11,7 +11,12 @@
 /* A stream reads and writes inside libc, past our doors. */
 DOOR FILE *fdopen(int fd, const char *mode)
 {
-	return carrier_wanted(fd, "a stdio stream") ? real.fdopen(fd, mode) : NULL;
+	if (!carrier_wanted(fd, "a stdio stream"))
+		return NULL;
+	FILE *stream = real.fdopen(fd, mode);
+	if (stream && table_unconnected(table_get(fd)))
+		unconnected_streams(fd);
+	return stream;
 }
 
 DOOR int fclose(FILE *stream)
@@ -55,7 +60,7 @@ static int print(int fd, const char *format, va_list arguments)
 
 DOOR int vdprintf(int fd, const char *format, va_list arguments)
 {
-	if (!table_session(fd))
+	if (!door_output(fd))
 		return real.vdprintf(fd, format, arguments);
 	return print(fd, format, arguments);
 }
@@ -71,7 +76,7 @@ DOOR int dprintf(int fd, const char *format, ...)
 
 DOOR int __vdprintf_chk(int fd, int flag, const char *format, va_list arguments)
 {
-	if (!table_session(fd))
+	if (!door_output(fd))
 		return real.__vdprintf_chk(fd, flag, format, arguments);
 	return print(fd, format, arguments);
 }

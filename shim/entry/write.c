@@ -12,16 +12,23 @@ static ssize_t pass(int fd, const struct iovec *iov, int count, int flags)
 	return flags ? real.sendmsg(fd, &message, flags) : real.writev(fd, iov, count);
 }
 
+static ssize_t transmit_once(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
+{
+	if (table_unconnected(entry))
+		return unconnected_refusal(fd, flags);
+	if (flags & MSG_OOB)
+		return OUTCOME_NOT_SUPPORTED;
+	return block_send(fd, entry, iov, count, flags & (MSG_DONTWAIT | MSG_MORE));
+}
+
 static ssize_t transmit(int fd, uint64_t entry, const struct iovec *iov, int count, int flags)
 {
-	if (flags & MSG_OOB)
-		return door_report(OUTCOME_NOT_SUPPORTED, true);
-	ssize_t put = block_send(fd, entry, iov, count, flags & (MSG_DONTWAIT | MSG_MORE));
-	while (put == OUTCOME_GONE && descriptor_settled(fd, entry)) {
-		entry = table_session(fd);
+	ssize_t put = transmit_once(fd, entry, iov, count, flags);
+	while (put == OUTCOME_GONE && (!(entry & 1) || descriptor_settled(fd, entry))) {
+		entry = door_output(fd);
 		if (!entry)
 			return pass(fd, iov, count, flags);
-		put = block_send(fd, entry, iov, count, flags & (MSG_DONTWAIT | MSG_MORE));
+		put = transmit_once(fd, entry, iov, count, flags);
 	}
 	return door_report(put, flags & MSG_NOSIGNAL);
 }
@@ -37,7 +44,7 @@ static bool opens(int flags, const struct sockaddr *to)
 
 DOOR ssize_t write(int fd, const void *buffer, size_t size)
 {
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_output(fd);
 	if (!entry)
 		return real.write(fd, buffer, size);
 	struct iovec v = {(void *)buffer, size};
@@ -54,7 +61,7 @@ static bool is_empty(const struct iovec *iov, int count)
 
 DOOR ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_output(fd);
 	if (!entry || !door_takes((size_t)count))
 		return real.writev(fd, iov, count);
 	if (is_empty(iov, count))
@@ -64,7 +71,7 @@ DOOR ssize_t writev(int fd, const struct iovec *iov, int count)
 
 DOOR ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_output(fd);
 	if (!entry || !door_takes((size_t)count) || offset != -1)
 		return real.pwritev2(fd, iov, count, offset, flags);
 	if (is_empty(iov, count))
@@ -76,14 +83,14 @@ DOOR ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, 
 
 DOOR ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
-	if (!table_session(fd))
+	if (!door_output(fd))
 		return real.pwritev64v2(fd, iov, count, offset, flags);
 	return pwritev2(fd, iov, count, offset, flags);
 }
 
 DOOR ssize_t send(int fd, const void *buffer, size_t size, int flags)
 {
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_output(fd);
 	if (!entry)
 		return real.send(fd, buffer, size, flags);
 	struct iovec v = {(void *)buffer, size};
@@ -93,12 +100,11 @@ DOOR ssize_t send(int fd, const void *buffer, size_t size, int flags)
 DOOR ssize_t sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *to,
                     socklen_t length)
 {
-	if (!table_session(fd)) {
-		if (!opens(flags, to))
-			return real.sendto(fd, buffer, size, flags, to, length);
-		if (connect(fd, to, length) < 0)
-			return -1;
-	}
+	uint64_t entry = door_output(fd);
+	if (!(entry & 1) && opens(flags, to) && connect(fd, to, length) < 0)
+		return -1;
+	if (!entry && !opens(flags, to))
+		return real.sendto(fd, buffer, size, flags, to, length);
 	return send(fd, buffer, size, flags & ~MSG_FASTOPEN);
 }
 
@@ -119,22 +125,19 @@ static bool may_pass(const struct msghdr *message)
 
 DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	uint64_t entry = table_session(fd);
-	if (!entry) {
-		if (message->msg_controllen && !may_pass(message))
-			return -1;
-		if (!opens(flags, message->msg_name))
-			return real.sendmsg(fd, message, flags);
+	uint64_t entry = door_output(fd);
+	struct msghdr plain = *message;
+	if (!(entry & 1) && opens(flags, message->msg_name)) {
 		if (connect(fd, message->msg_name, message->msg_namelen) < 0)
 			return -1;
 		flags &= ~MSG_FASTOPEN;
-		struct msghdr rest = *message;
-		rest.msg_name = NULL;
-		rest.msg_namelen = 0;
-		entry = table_session(fd);
-		if (!entry)
-			return real.sendmsg(fd, &rest, flags);
+		plain.msg_name = NULL;
+		plain.msg_namelen = 0;
+		entry = door_output(fd);
 	}
+	if (!entry)
+		return message->msg_controllen && !may_pass(message)
+			? -1 : real.sendmsg(fd, &plain, flags);
 	if (!door_takes(message->msg_iovlen))
 		return real.sendmsg(fd, message, flags);
 	return transmit(fd, entry, message->msg_iov, (int)message->msg_iovlen, flags);
@@ -142,7 +145,7 @@ DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 DOOR int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
-	bool ours = table_session(fd) || (flags & MSG_FASTOPEN);
+	bool ours = door_output(fd) || (flags & MSG_FASTOPEN);
 	for (unsigned int i = 0; !ours && i < count; i++)
 		if (messages[i].msg_hdr.msg_controllen && !may_pass(&messages[i].msg_hdr))
 			return -1;

@@ -167,6 +167,20 @@ void birth_abandoned(struct birth *b)
 	rulebook_put(b->rulebook);
 }
 
+bool birth_elsewhere(int fd, const struct sockaddr *remote, socklen_t length)
+{
+	struct birth b;
+	birth_ask_connect(&b, fd, remote, length);
+	if (b.refused)
+		return false;
+	if (b.verdict.mode != POLICY_PLAINTEXT)
+		refuse(&b, fd, REGISTRY_INHERITED,
+		       "another process connected it, or a call that Sleeve does not see");
+	else
+		birth_abandoned(&b);
+	return !b.refused;
+}
+
 bool birth_accepted(int fd, const struct sockaddr *remote, socklen_t length)
 {
 	struct birth b = {.remote = remote, .flow.side = POLICY_ACCEPT};

@@ -31,6 +31,10 @@ void birth_abandoned(struct birth *b);
 /* A socket accepted from `remote`.  False: refused; the caller closes it. */
 bool birth_accepted(int fd, const struct sockaddr *remote, socklen_t length);
 
+/* Connected to `remote`, but not by this process.  False: the policy does not leave it in
+ * plaintext; that is noted as a refusal. */
+bool birth_elsewhere(int fd, const struct sockaddr *remote, socklen_t length);
+
 /* A connected socket that was there before the program, judged by the rules of either side (which
  * it is, the kernel does not say).  Its handshake waits until the program uses it, which it may
  * never do: others may.  False: it is denied, or has been in use and should be under TLS. */

@@ -8,6 +8,7 @@
 #include "shim/base/real.h"
 #include "shim/base/table.h"
 #include "shim/life/descriptor.h"
+#include "shim/life/door.h"
 #include "shim/life/fork.h"
 #include "shim/life/relay.h"
 #include "shim/life/standin.h"
@@ -225,7 +226,7 @@ bool carrier_if_due(int fd)
 
 bool carrier_wanted(int fd, const char *what)
 {
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_session(fd);
 	if (!entry || stands_there(fd))
 		return true;
 	bool inline_only = engine_of(entry) == POLICY_ENGINE_INLINE;

@@ -32,6 +32,8 @@ static void release(int number, uint64_t entry, uint64_t mark, int fd)
 	bool last;
 	if (!table_release(number, entry, mark, &last))
 		return;
+	if (table_unconnected(entry))
+		return;
 	if (!(entry & 1))
 		registry_close((struct registry_slot *)(uintptr_t)entry);
 	else if (last)
@@ -72,7 +74,7 @@ void descriptor_copied(uint64_t entry, int to)
 	if (!entry || (unsigned)to >= table_size || process_is_guest())
 		return;
 	table_swap(to, entry);
-	if (table_slot(entry) < ARENA_SLOTS && session_is_pending(entry))
+	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS && session_is_pending(entry))
 		pending_add(to, entry);
 }
 

@@ -6,6 +6,7 @@
 #include "shim/base/real.h"
 #include "shim/base/table.h"
 #include "shim/life/descriptor.h"
+#include "shim/life/unconnected.h"
 #include "shim/session/block.h"
 #include "shim/session/outcome.h"
 
@@ -27,6 +28,25 @@ static inline bool door_takes(size_t count)
 
 /* preadv2(2): of these a socket heeds only RWF_NOWAIT; others are EOPNOTSUPP. */
 enum { DOOR_RWF = RWF_NOWAIT | RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND };
+
+/* The session that fd names, by whatever name it was connected; 0: straight to libc. */
+static inline uint64_t door_session(int fd)
+{
+	uint64_t entry = table_get(fd);
+	if (__builtin_expect(!(entry & 3), 1))
+		return 0;
+	return entry & 1 ? entry : unconnected_settle(fd);
+}
+
+/* The same for who is about to send: the mark where there is no connection, for
+ * unconnected_refusal(). */
+static inline uint64_t door_output(int fd)
+{
+	uint64_t entry = door_session(fd);
+	if (entry || __builtin_expect(!table_unconnected(table_get(fd)), 1))
+		return entry;
+	return table_get(fd);
+}
 
 static inline ssize_t door_report(ssize_t outcome, bool no_signal)
 {

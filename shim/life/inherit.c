@@ -8,6 +8,7 @@
 #include "shim/base/table.h"
 #include "shim/life/birth.h"
 #include "shim/life/carrier.h"
+#include "shim/life/unconnected.h"
 #include "shim/session/rulebook.h"
 
 #include <errno.h>
@@ -32,13 +33,27 @@ static bool is_copy(int fd)
 	return false;
 }
 
+static bool is_unconnected_tcp(int fd)
+{
+	struct sockaddr_storage own;
+	socklen_t length = sizeof own;
+	return real.getsockname(fd, (struct sockaddr *)&own, &length) == 0 &&
+	       birth_is_tcp(fd, (struct sockaddr *)&own) &&
+	       !kernel_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 0);
+}
+
 static void look(int fd)
 {
 	struct sockaddr_storage peer;
 	socklen_t length = sizeof peer;
-	if ((unsigned)fd >= table_size ||
-	    real.getpeername(fd, (struct sockaddr *)&peer, &length) < 0 ||
-	    !birth_is_tcp(fd, (struct sockaddr *)&peer) || is_copy(fd) ||
+	if ((unsigned)fd >= table_size)
+		return;
+	if (real.getpeername(fd, (struct sockaddr *)&peer, &length) < 0) {
+		if (errno == ENOTCONN && is_unconnected_tcp(fd))
+			unconnected_note(fd);
+		return;
+	}
+	if (!birth_is_tcp(fd, (struct sockaddr *)&peer) || is_copy(fd) ||
 	    birth_inherited(fd, (struct sockaddr *)&peer, length))
 		return;
 	if (fd <= STDERR_FILENO)
@@ -60,6 +75,19 @@ void inherit_arrived(int fd)
 	int saved = errno;
 	look(fd);
 	carry(fd);
+	errno = saved;
+}
+
+void inherit_connected(int fd)
+{
+	int saved = errno;
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof peer;
+	if (is_copy(fd))
+		carry(fd);
+	else if (real.getpeername(fd, (struct sockaddr *)&peer, &length) == 0 &&
+	         !birth_elsewhere(fd, (struct sockaddr *)&peer, length))
+		table_swap(fd, TABLE_REFUSED);
 	errno = saved;
 }
 

@@ -14,4 +14,11 @@ void inherit_start(void);
 /* The same for one that another process has sent (unix(7), SCM_RIGHTS).  Keeps errno. */
 void inherit_arrived(int fd);
 
+/*
+ * The same for a socket that was ours before it was connected, by another process or past our
+ * doors.  Whoever did it may have its keys, or have used it already: what the policy does not leave
+ * in plaintext is taken out of service.  Keeps errno.
+ */
+void inherit_connected(int fd);
+
 #endif
