@@ -87,6 +87,12 @@ bool kernel_nonblocking(int fd)
 	return flags >= 0 && (flags & O_NONBLOCK);
 }
 
+bool kernel_may_wait_to_read(int fd)
+{
+	long flags = call(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
+	return flags >= 0 && !(flags & (O_NONBLOCK | O_PATH)) && (flags & O_ACCMODE) != O_WRONLY;
+}
+
 bool kernel_resets_on_close(int fd)
 {
 	struct linger linger = {0};

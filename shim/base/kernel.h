@@ -31,6 +31,7 @@ int kernel_getsockopt(int fd, int level, int name, void *value, socklen_t *lengt
 int kernel_option(int fd, int level, int name, int otherwise); /* an int option */
 void kernel_set_option(int fd, int level, int name, int value);
 bool kernel_nonblocking(int fd);
+bool kernel_may_wait_to_read(int fd);
 bool kernel_resets_on_close(int fd); /* socket(7), SO_LINGER with no time */
 uint64_t kernel_cookie(int fd); /* SO_COOKIE: which socket it is, whatever its number; 0: none */
 bool kernel_connected(int fd); /* has a peer: TCP's handshake is through */

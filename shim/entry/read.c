@@ -31,7 +31,7 @@ DOOR ssize_t read(int fd, void *buffer, size_t size)
 {
 	uint64_t entry = door_session(fd);
 	if (!entry)
-		return real.read(fd, buffer, size);
+		return door_beside(fd, 0) ? -1 : real.read(fd, buffer, size);
 	if (!size)
 		return 0;
 	struct iovec v = {buffer, size};
@@ -58,7 +58,7 @@ DOOR ssize_t readv(int fd, const struct iovec *iov, int count)
 {
 	uint64_t entry = door_session(fd);
 	if (!entry || !door_takes((size_t)count))
-		return real.readv(fd, iov, count);
+		return door_beside(fd, 0) ? -1 : real.readv(fd, iov, count);
 	if (is_empty(iov, count))
 		return 0;
 	return receive(fd, entry, iov, count, 0);
@@ -88,7 +88,7 @@ DOOR ssize_t recv(int fd, void *buffer, size_t size, int flags)
 {
 	uint64_t entry = door_session(fd);
 	if (!entry || (flags & MSG_ERRQUEUE))
-		return real.recv(fd, buffer, size, flags);
+		return door_beside(fd, flags) ? -1 : real.recv(fd, buffer, size, flags);
 	struct iovec v = {buffer, size};
 	return receive(fd, entry, &v, 1, flags);
 }
@@ -105,7 +105,8 @@ DOOR ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct socka
                       socklen_t *length)
 {
 	if (!door_session(fd) || (flags & MSG_ERRQUEUE))
-		return real.recvfrom(fd, buffer, size, flags, from, length);
+		return door_beside(fd, flags)
+			? -1 : real.recvfrom(fd, buffer, size, flags, from, length);
 	ssize_t got = recv(fd, buffer, size, flags);
 	if (got >= 0 && from && length)
 		*length = 0;
@@ -139,7 +140,7 @@ DOOR ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	uint64_t entry = door_session(fd);
 	if (!entry || (flags & MSG_ERRQUEUE) || !door_takes(message->msg_iovlen)) {
-		ssize_t got = real.recvmsg(fd, message, flags);
+		ssize_t got = door_beside(fd, flags) ? -1 : real.recvmsg(fd, message, flags);
 		if (got >= 0 && message->msg_controllen)
 			note_arrivals(message);
 		return got;

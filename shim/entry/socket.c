@@ -54,15 +54,27 @@ static int greet(int fd, bool wait)
 	struct session *s = entry ? session_enter_by(fd, entry) : NULL;
 	if (!s)
 		return 0;
-	bool verified = s->peer.rule->verified_connect;
+	bool verified = s->peer.rule->verified_connect, to_self = s->to_self;
 	session_advance(s, fd);
 	session_leave(s);
-	if (!wait || !verified || kernel_nonblocking(fd))
+	if (!wait || kernel_nonblocking(fd))
 		return 0;
+	if (!verified) {
+		block_greeting(fd, entry, to_self);
+		return 0;
+	}
 	ssize_t outcome = block_handshake(fd, entry);
 	if (outcome == OUTCOME_RESET)
 		outcome = OUTCOME_ERRNO - ECONNREFUSED;
 	return (int)outcome_report(outcome, true);
+}
+
+/* Is there a connection, or one under way, though connect(2) failed?  A listening socket, too, says
+ * EISCONN. */
+static bool goes_on(int fd, int error)
+{
+	return error == EINPROGRESS || error == EINTR || error == EALREADY ||
+	       (error == EISCONN && !kernel_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 0));
 }
 
 /*
@@ -80,8 +92,7 @@ static int connect_tls(struct birth *birth, int fd, const struct sockaddr *addre
 	bool streams = unconnected_names(fd, mark, table_get(fd));
 	int result = real.connect(fd, address, length);
 	int error = errno;
-	if (result < 0 && error != EINPROGRESS && error != EINTR && error != EALREADY &&
-	    error != EISCONN) {
+	if (result < 0 && !goes_on(fd, error)) {
 		unconnected_again(fd, streams);
 		errno = error;
 		return result;
@@ -196,6 +207,8 @@ DOOR int accept4(int listener, struct sockaddr *address, socklen_t *length, int 
 	socklen_t size = sizeof remote;
 	pending_expire();
 	int saved = errno;
+	if (pending_any() && outcome_report(block_beside(listener, true), true) < 0)
+		return -1;
 	int fd = real.accept4(listener, (struct sockaddr *)&remote, &size, flags);
 	if (fd < 0)
 		return fd;

@@ -9,6 +9,7 @@
 #include "shim/life/unconnected.h"
 #include "shim/session/block.h"
 #include "shim/session/outcome.h"
+#include "shim/session/pending.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -46,6 +47,14 @@ static inline uint64_t door_output(int fd)
 	if (entry || __builtin_expect(!table_unconnected(table_get(fd)), 1))
 		return entry;
 	return table_get(fd);
+}
+
+/* Before libc's own call waits for fd: -1, with errno, where it has been interrupted already. */
+static inline int door_beside(int fd, int flags)
+{
+	if (__builtin_expect(!pending_any(), 1) || (flags & MSG_DONTWAIT))
+		return 0;
+	return (int)outcome_report(block_beside(fd, false), true);
 }
 
 static inline ssize_t door_report(ssize_t outcome, bool no_signal)

@@ -11,6 +11,8 @@
 #include "shim/session/session.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
@@ -545,6 +547,33 @@ ssize_t block_handshake(int fd, uint64_t entry)
 	if (waited < 0)
 		return waited;
 	return session_peek_state(entry) == SESSION_FAILED ? OUTCOME_RESET : 0;
+}
+
+/*
+ * Who connects may have nothing to say for a long time, and wait for it where we do not see it; the
+ * server would give the handshake up.  One that is there answers within a round trip, so that is
+ * waited for, and no more: a server that is busy must not make connect(2) slow, least of all one
+ * that is this very thread.
+ */
+enum { PATIENCE = 50000 /* us */, PATIENCE_WITH_SELF = 10000, ROUND_TRIPS = 4 };
+
+void block_greeting(int fd, uint64_t entry, bool to_self)
+{
+	struct tcp_info info = {0};
+	socklen_t length = sizeof info;
+	kernel_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);
+	int64_t wait = to_self ? PATIENCE_WITH_SELF : PATIENCE;
+	wait += (int64_t)info.tcpi_rtt * ROUND_TRIPS;
+	wait_handshake(fd, entry, kernel_now() + wait * 1000);
+}
+
+ssize_t block_beside(int fd, bool accepting)
+{
+	if (!kernel_may_wait_to_read(fd) ||
+	    kernel_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 0) != accepting)
+		return 0;
+	ssize_t waited = wait_for(fd, POLLIN, timeout_of(fd, SO_RCVTIMEO));
+	return waited > 0 ? 0 : waited;
 }
 
 /*

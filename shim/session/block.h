@@ -24,6 +24,13 @@ ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, i
 /* Until the handshake is done, for verified_connect.  0, or an enum outcome. */
 ssize_t block_handshake(int fd, uint64_t entry);
 
+/* For a little while, after a blocking connect(2) that has sent the first flight. */
+void block_greeting(int fd, uint64_t entry, bool to_self);
+
+/* Before a call that may wait for fd, which is no session, to read or accept: waits in its place if
+ * it would wait, and moves this thread's handshakes on.  0: make the call; or an enum outcome. */
+ssize_t block_beside(int fd, bool accepting);
+
 /* Waits no longer than a handshake may take for early bytes to leave; before a close. */
 void block_until_sent(int fd, uint64_t entry);
 
