@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -79,6 +80,33 @@ uint64_t kernel_cookie(int fd)
 	uint64_t cookie = 0;
 	socklen_t length = sizeof cookie;
 	return kernel_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
+/* proc(5).  Read once: it is a default for sockets, and changes as seldom as a machine's set-up. */
+uint32_t kernel_notsent_lowat(void)
+{
+	static uint32_t known;
+	uint32_t value = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	if (value)
+		return value;
+	char text[16] = "";
+	long fd = call(SYS_openat, AT_FDCWD, (long)"/proc/sys/net/ipv4/tcp_notsent_lowat",
+	               O_RDONLY | O_CLOEXEC, 0, 0, 0);
+	if (fd >= 0) {
+		call(SYS_read, fd, (long)text, sizeof text - 1, 0, 0, 0);
+		call(SYS_close, fd, 0, 0, 0, 0, 0);
+	}
+	for (const char *digit = text; *digit >= '0' && *digit <= '9'; digit++)
+		value = value * 10 + (uint32_t)(*digit - '0');
+	value = value ? value : UINT32_MAX;
+	__atomic_store_n(&known, value, __ATOMIC_RELAXED);
+	return value;
+}
+
+int kernel_unsent(int fd)
+{
+	int bytes = 0;
+	return call(SYS_ioctl, fd, SIOCOUTQNSD, (long)&bytes, 0, 0, 0) < 0 ? 0 : bytes;
 }
 
 bool kernel_nonblocking(int fd)

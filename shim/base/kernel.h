@@ -30,6 +30,8 @@ int kernel_shutdown(int fd, int how);
 int kernel_getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 int kernel_option(int fd, int level, int name, int otherwise); /* an int option */
 void kernel_set_option(int fd, int level, int name, int value);
+uint32_t kernel_notsent_lowat(void); /* the default of TCP_NOTSENT_LOWAT; UINT32_MAX: none */
+int kernel_unsent(int fd); /* tcp(7), SIOCOUTQNSD */
 bool kernel_nonblocking(int fd);
 bool kernel_may_wait_to_read(int fd);
 bool kernel_resets_on_close(int fd); /* socket(7), SO_LINGER with no time */

@@ -100,7 +100,7 @@ static int connect_tls(struct birth *birth, int fd, const struct sockaddr *addre
 	struct sockaddr_storage local;
 	socklen_t size = sizeof local;
 	bool known = real.getsockname(fd, (struct sockaddr *)&local, &size) == 0;
-	session_connected(table_session(fd), known ? (struct sockaddr *)&local : NULL);
+	session_connected(fd, table_session(fd), known ? (struct sockaddr *)&local : NULL);
 	errno = error;
 	if (result == 0)
 		result = greet(fd, true);

@@ -98,9 +98,7 @@ static void become_carrier(const struct cargo *cargo)
 static void bring_out(const struct cargo *cargo)
 {
 	block_handshake(cargo->tcp, cargo->entry);
-	block_until_sent(cargo->tcp, cargo->entry);
-	descriptor_ending(cargo->tcp);
-	real.close(cargo->tcp);
+	relay_end(cargo->tcp, cargo->entry);
 }
 
 static void carry(void *link)

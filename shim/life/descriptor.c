@@ -34,12 +34,14 @@ static void release(int number, uint64_t entry, uint64_t mark, int fd)
 		return;
 	if (table_unconnected(entry))
 		return;
-	if (!(entry & 1))
+	if (!(entry & 1)) {
 		registry_close((struct registry_slot *)(uintptr_t)entry);
-	else if (last)
-		session_drop(entry, fd);
-	else
+	} else if (last && !session_drop(entry, fd, true)) {
+		carrier_drain(fd, entry);
+		session_drop(entry, fd, false);
+	} else if (!last) {
 		await_users(entry);
+	}
 }
 
 /*
@@ -100,7 +102,7 @@ bool descriptor_ending(int fd)
 		return false;
 	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS && owes(fd, entry) &&
 	    !carrier_drain(fd, entry))
-		block_until_sent(fd, entry);
+		block_until_sent(fd, entry, 0);
 	forget(fd, entry, TABLE_CLOSING);
 	return true;
 }

@@ -186,15 +186,34 @@ static bool finished(const struct relay *r)
 	return out_done && in_done;
 }
 
+/* Nobody will come back to it, so all that is left to say is said before. */
+static void say_the_rest(int tcp, uint64_t entry)
+{
+	block_until_sent(tcp, entry, PATIENCE * 1000000LL);
+	struct session *s = session_enter(entry);
+	if (s && s->holder_count == 1)
+		record_farewell(s, tcp);
+	if (s)
+		session_leave(s);
+	block_until_sent(tcp, entry, PATIENCE * 1000000LL);
+}
+
+void relay_end(int tcp, uint64_t entry)
+{
+	if (!kernel_resets_on_close(tcp))
+		say_the_rest(tcp, entry);
+	descriptor_ending(tcp);
+	real.close(tcp);
+	descriptor_ended(tcp);
+}
+
 static void end(struct relay *r)
 {
 	if (r->host_reset) { /* unread bytes at close: a reset, as it would be without us */
 		struct linger now = {1, 0};
 		real.setsockopt(r->tcp, SOL_SOCKET, SO_LINGER, &now, sizeof now);
 	}
-	descriptor_ending(r->tcp);
-	real.close(r->tcp);
-	descriptor_ended(r->tcp);
+	relay_end(r->tcp, r->entry);
 	/* What is left unread now tells the program of a reset. */
 	if (!r->broken)
 		while (kernel_recv(r->host, r->out.bytes, SCRATCH_SIZE, 0) > 0)

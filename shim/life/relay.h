@@ -18,4 +18,7 @@ enum { RELAY_TOKEN = 1 };
 
 void relay_run(int tcp, uint64_t entry, int host);
 
+/* Waits until what was accepted has left, says goodbye, and closes. */
+void relay_end(int tcp, uint64_t entry);
+
 #endif

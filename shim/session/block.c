@@ -47,7 +47,8 @@ short block_refine(int fd, uint64_t entry, short asked, short said)
 		if (s->early_end == SESSION_EARLY)
 			said &= (short)~(POLLOUT | POLLWRNORM);
 	} else if (session_is_up(s)) {
-		if ((said & (POLLOUT | POLLWRNORM)) && !record_flush(s, fd) && !s->kernel_error)
+		bool flushed = record_flush(s, fd) || s->kernel_error;
+		if (!flushed)
 			said &= (short)~(POLLOUT | POLLWRNORM);
 		/* A reader that would wait must not be woken for half a record; an error is not
 		 * looked at, for the kernel tells it once. */
@@ -274,14 +275,18 @@ static void note_failure(int fd, uint64_t entry, int error)
 
 /*
  * A blocking read of an open session waits in a recv(2) that takes nothing: the kernel then does
- * SO_RCVTIMEO, SA_RESTART and cancellation as it always does.
+ * SO_RCVTIMEO, SA_RESTART and cancellation as it always does.  But the time is the call's: what is
+ * left of it after the first wait, for half a record or a part of MSG_WAITALL's, is waited by us.
  */
-static ssize_t wait_to_read(int fd, uint64_t entry)
+static ssize_t wait_to_read(int fd, uint64_t entry, int64_t *deadline)
 {
+	bool first = !*deadline;
+	if (first)
+		*deadline = timeout_of(fd, SO_RCVTIMEO);
 	if (session_peek_state(entry) <= SESSION_HANDSHAKING)
-		return wait_handshake(fd, entry, timeout_of(fd, SO_RCVTIMEO));
+		return wait_handshake(fd, entry, *deadline);
 	int saved = errno;
-	if (!pending_any()) {
+	if (!pending_any() && (first || *deadline == INT64_MAX)) {
 		uint8_t byte;
 		ssize_t seen = real.recv(fd, &byte, 1, MSG_PEEK);
 		int error = errno;
@@ -295,7 +300,7 @@ static ssize_t wait_to_read(int fd, uint64_t entry)
 			return late ? OUTCOME_AGAIN : 1;
 	}
 	errno = saved;
-	return wait_for(fd, POLLIN, timeout_of(fd, SO_RCVTIMEO));
+	return wait_for(fd, POLLIN, *deadline);
 }
 
 static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)
@@ -344,6 +349,15 @@ static ssize_t tell(int fd, uint64_t entry, ssize_t outcome, bool writing)
 	return outcome == OUTCOME_END ? 0 : outcome;
 }
 
+/* What the kernel has not taken must leave though the program may not write again. */
+static void leave(struct session *s, int fd, uint64_t entry)
+{
+	bool waits = session_is_up(s) && s->tail;
+	session_leave(s);
+	if (__builtin_expect(waits, 0))
+		pending_keep(fd, entry);
+}
+
 static ssize_t read_flat(struct session *s, int fd, uint8_t *dst, size_t size, int flags)
 {
 	if (s->state <= SESSION_HANDSHAKING) {
@@ -353,6 +367,8 @@ static ssize_t read_flat(struct session *s, int fd, uint8_t *dst, size_t size, i
 	}
 	if (s->state == SESSION_FAILED)
 		return OUTCOME_RESET;
+	if (s->tail)
+		record_flush(s, fd);
 	if (flags & MSG_PEEK)
 		return record_peek(s, fd, dst, size);
 	return record_read(s, fd, dst, size);
@@ -376,7 +392,7 @@ static ssize_t read_now(int fd, uint64_t entry, struct vector v, size_t size, in
 			vector_fill(v, scratch, (size_t)got);
 		scratch_give(scratch);
 	}
-	session_leave(s);
+	leave(s, fd, entry);
 	return got;
 }
 
@@ -426,6 +442,7 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 	uint8_t byte;
 	struct iovec nothing = {&byte, 1};
 	bool wait_all = (flags & MSG_WAITALL) && !(flags & MSG_PEEK), waiting = false;
+	int64_t deadline = 0;
 	struct peek peek = {0};
 	for (;;) {
 		ssize_t got = size ? read_now(fd, entry, v, size - done, flags)
@@ -451,7 +468,7 @@ ssize_t block_receive(int fd, uint64_t entry, const struct iovec *iov, int count
 		if (!waiting && !may_wait(fd, flags))
 			return done ? (ssize_t)done : OUTCOME_AGAIN;
 		waiting = true;
-		ssize_t waited = wait_to_read(fd, entry);
+		ssize_t waited = wait_to_read(fd, entry, &deadline);
 		/* Who asks for nothing waits once, whatever it is that ends the wait. */
 		if (waited < 0)
 			return done || !size ? (ssize_t)done : waited;
@@ -509,7 +526,7 @@ static ssize_t write_now(int fd, uint64_t entry, struct vector v, size_t size, i
 		put = write_open(s, fd, v, size, flags);
 	else if (size)
 		put = write_early(s, fd, v, flags);
-	session_leave(s);
+	leave(s, fd, entry);
 	return put;
 }
 
@@ -577,28 +594,32 @@ ssize_t block_beside(int fd, bool accepting)
 }
 
 /*
- * A program may write and close at once.  The kernel would carry the bytes to their end; until
- * the handshake is done we have to, and until there are carriers for it the close waits.
+ * A program may write and close at once.  The kernel would carry the bytes to their end; where
+ * there is no carrier for it the close waits, and a carrier does: as long as something moves, and
+ * some time beyond (tcp(7), tcp_orphan_retries).
  */
-void block_until_sent(int fd, uint64_t entry)
+void block_until_sent(int fd, uint64_t entry, int64_t patience)
 {
 	int saved = errno;
+	size_t before = SIZE_MAX;
+	int64_t limit = 0;
 	for (;;) {
 		struct session *s = session_enter_by(fd, entry);
 		if (!s)
 			break;
 		session_advance(s, fd);
-		bool flushed = s->state <= SESSION_HANDSHAKING
-		                       ? !s->early_end
-		                       : record_flush(s, fd) || s->kernel_error;
-		bool overdue = kernel_now() >= s->deadline + s->timeout;
 		bool handshaking = s->state <= SESSION_HANDSHAKING;
+		size_t left = handshaking ? s->early_end
+		            : s->kernel_error ? 0 : s->tail_end - s->tail_at;
+		int64_t now = kernel_now();
+		if (left < before)
+			limit = now + (patience ? patience : 2 * s->timeout);
+		before = left;
 		session_leave(s);
-		if (flushed || overdue)
+		if (!left || now >= limit)
 			break;
-		int64_t soon = kernel_now() + TURN;
-		ssize_t waited = handshaking ? wait_handshake(fd, entry, soon)
-		                             : wait_for(fd, POLLOUT, soon);
+		ssize_t waited = handshaking ? wait_handshake(fd, entry, now + TURN)
+		                             : wait_for(fd, POLLOUT, now + TURN);
 		if (waited < 0 && waited != OUTCOME_AGAIN && waited != OUTCOME_INTERRUPTED)
 			break;
 	}

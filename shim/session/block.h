@@ -31,8 +31,9 @@ void block_greeting(int fd, uint64_t entry, bool to_self);
  * it would wait, and moves this thread's handshakes on.  0: make the call; or an enum outcome. */
 ssize_t block_beside(int fd, bool accepting);
 
-/* Waits no longer than a handshake may take for early bytes to leave; before a close. */
-void block_until_sent(int fd, uint64_t entry);
+/* Waits for what was accepted to leave, as long as something moves and that many nanoseconds more;
+ * 0: twice the time that a handshake may take.  Before a close. */
+void block_until_sent(int fd, uint64_t entry, int64_t patience);
 
 /*
  * poll(2) over any descriptors, sessions among them, that also moves this thread's handshakes

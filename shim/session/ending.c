@@ -95,6 +95,9 @@ static void attest(struct session *s, int fd)
 		uint8_t rest[256];
 	} info = {0};
 	socklen_t length = sizeof info;
+	/* MPTCP's TCP_INFO is that of one subflow, and bytes may be sent again on another. */
+	if (kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, IPPROTO_TCP) != IPPROTO_TCP)
+		return;
 	if (kernel_getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 || length < 232)
 		return;
 	const uint8_t *raw = (const uint8_t *)&info;
@@ -177,7 +180,6 @@ bool session_owes(struct session *s, int fd)
 
 void session_end(struct session *s, int fd)
 {
-	record_farewell(s, fd);
 	if (s->state != SESSION_FAILED && s->state != SESSION_FRESH)
 		attest(s, fd); /* a failed one was looked at when it failed */
 	registry_close(s->registry);

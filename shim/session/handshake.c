@@ -78,6 +78,18 @@ static bool begin(struct session *s, int fd, struct tls_io *io)
 	return true;
 }
 
+/*
+ * Setting TCP_NOTSENT_LOWAT to the value it has makes the kernel report that it has room, if it
+ * has.  If not, having been asked makes it report when it will have.
+ */
+void session_tell_room(struct session *s, int fd)
+{
+	s->early_blocked = false;
+	if (kernel_poll(fd, POLLOUT) & POLLOUT)
+		kernel_set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+		                  kernel_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0));
+}
+
 /* What the program wrote meanwhile goes out in one piece with the last flight. */
 static void finished(struct session *s, int fd, struct tls_io *io)
 {
@@ -115,10 +127,8 @@ static void finished(struct session *s, int fd, struct tls_io *io)
 	}
 	if (s->read_shut)
 		kernel_shutdown(fd, SHUT_RD);
-	/* Somebody was told to wait for room: the same value again makes the kernel report it. */
 	if (s->early_blocked)
-		kernel_set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
-		                  kernel_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0));
+		session_tell_room(s, fd);
 	if (log_wants(LOG_LEVEL_INFO)) {
 		char peer[128];
 		session_describe(s, peer, sizeof peer);
@@ -170,8 +180,10 @@ ssize_t session_write_early(struct session *s, int fd, const uint8_t *bytes, siz
 {
 	if (s->shutdown_wanted)
 		return OUTCOME_PIPE;
-	if (s->peer.rule->side == POLICY_CONNECT && s->state == SESSION_FRESH && !s->tls)
-		return OUTCOME_AGAIN; /* TCP itself is not there yet */
+	if (s->peer.rule->side == POLICY_CONNECT && s->state == SESSION_FRESH && !s->tls) {
+		s->early_blocked = true; /* TCP itself is not there yet, or connect(2) not back */
+		return OUTCOME_AGAIN;
+	}
 	(void)fd;
 	size_t room = SESSION_EARLY - s->early_end;
 	if (!session_region(s))

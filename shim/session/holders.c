@@ -4,6 +4,7 @@
 
 #include "shim/base/kernel.h"
 #include "shim/base/process.h"
+#include "shim/session/record.h"
 
 #include <errno.h>
 
@@ -102,14 +103,20 @@ static void show_another(struct session *s)
 			registry_pid(s->registry, s->holders[i]);
 }
 
-void session_drop(uint64_t entry, int fd)
+bool session_drop(uint64_t entry, int fd, bool patient)
 {
 	int saved = errno;
 	struct session *s = session_enter(entry);
 	if (!s)
-		return;
+		return true;
 	forget_the_dead(s);
 	if (s->holder_count == 1) {
+		record_farewell(s, fd);
+		if (patient && s->tail && !s->kernel_error) {
+			session_leave(s);
+			errno = saved;
+			return false;
+		}
 		session_end(s, fd);
 	} else {
 		change_holder(s, process_id, 0);
@@ -118,4 +125,5 @@ void session_drop(uint64_t entry, int fd)
 		session_leave(s);
 	}
 	errno = saved;
+	return true;
 }

@@ -37,11 +37,14 @@ static int64_t ask_room(int fd, uint32_t *queued)
 		return 0;
 	*queued = memory[SK_MEMINFO_WMEM_QUEUED];
 	int64_t room = (int64_t)memory[SK_MEMINFO_SNDBUF] - *queued;
-	/* tcp(7), TCP_NOTSENT_LOWAT: a program may have asked for a shorter queue. */
-	int limit = kernel_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0);
-	if (limit > 0 && limit < room)
-		room = limit;
-	return room;
+	/* tcp(7), TCP_NOTSENT_LOWAT: more than so many unsent bytes the kernel does not take. */
+	uint32_t limit = (uint32_t)kernel_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0);
+	limit = limit ? limit : kernel_notsent_lowat();
+	if (limit > INT32_MAX)
+		return room;
+	int64_t more = (int64_t)limit - kernel_unsent(fd);
+	int64_t fits = more > 0 ? cost((size_t)more) : 0;
+	return fits < room ? fits : room;
 }
 
 /*

@@ -52,6 +52,21 @@ void pending_add(int fd, uint64_t entry)
 	pending_unlock();
 }
 
+void pending_keep(int fd, uint64_t entry)
+{
+	pending_lock();
+	bool there = false;
+	for (unsigned i = 0; i < pending_count; i++) {
+		if (list[i].fd != fd || list[i].entry != entry)
+			continue;
+		list[i].thread = pthread_self();
+		there = true;
+	}
+	pending_unlock();
+	if (!there)
+		pending_add(fd, entry);
+}
+
 static bool over(const struct handshake *h)
 {
 	return table_get(h->fd) != h->entry || !session_is_pending(h->entry);
@@ -97,7 +112,7 @@ unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t 
 			earliest = s->deadline;
 		/* Half of the room at most for what others have written and do not wait for. */
 		bool mine = pthread_equal(h.thread, self);
-		bool orphan = s->early_end && now >= s->driven_until;
+		bool orphan = (s->early_end || s->tail) && now >= s->driven_until;
 		unsigned room = mine ? size : orphan ? size / 2 : 0;
 		short events = found < room ? events_of(s, h.fd, scope) : 0;
 		session_leave(s);

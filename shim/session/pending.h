@@ -17,6 +17,8 @@
  * Private to the process, any thread; a fork copies it.  No session's lock may be held.
  */
 void pending_add(int fd, uint64_t entry);
+/* The same for one that may be there already: ciphertext is left that the kernel did not take. */
+void pending_keep(int fd, uint64_t entry);
 
 extern unsigned pending_count; /* a hint */
 

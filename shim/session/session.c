@@ -287,12 +287,15 @@ void session_borrowed(uint64_t entry)
 	session_leave(s);
 }
 
-void session_connected(uint64_t entry, const struct sockaddr *local)
+void session_connected(int fd, uint64_t entry, const struct sockaddr *local)
 {
 	struct session *s = session_enter(entry);
 	if (!s)
 		return;
 	s->connecting = false;
+	/* A thread that was woken by the connection, once, and came too early. */
+	if (s->early_blocked && kernel_connected(fd))
+		session_tell_room(s, fd);
 	if (local)
 		registry_local(s->registry, local);
 	session_leave(s);

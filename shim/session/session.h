@@ -147,8 +147,8 @@ struct session *session_at(uint64_t entry);
  */
 void session_listening(uint16_t port);
 
-/* The program's connect has returned; `local` may be NULL. */
-void session_connected(uint64_t entry, const struct sockaddr *local);
+/* The program's connect on fd has returned; `local` may be NULL. */
+void session_connected(int fd, uint64_t entry, const struct sockaddr *local);
 /* The connection was inherited: until the program uses it, nothing of it is touched. */
 void session_borrowed(uint64_t entry);
 /* Why session_enter_by() gave NULL, as an outcome. */
@@ -161,8 +161,9 @@ enum session_state session_peek_state(uint64_t entry);
 bool session_is_pending(uint64_t entry);
 
 /* This process has dropped its last descriptor of the session; fd is still open.  Says goodbye
- * and ends the session if nobody else holds it. */
-void session_drop(uint64_t entry, int fd);
+ * and ends the session if nobody else holds it.  False, where patient: the kernel does not take
+ * all that is left to say; nothing has ended. */
+bool session_drop(uint64_t entry, int fd, bool patient);
 
 /* A fork is about to happen: one more holder each, under a name of its own (a negative number)
  * until its pid is known.  Then the pid, or, where the fork failed, the hold back.  False: it is
@@ -203,6 +204,9 @@ void session_advance(struct session *s, int fd);
 /* Accepts plaintext before the handshake is done; OUTCOME_AGAIN when the buffer is full. */
 ssize_t session_write_early(struct session *s, int fd, const uint8_t *bytes, size_t size);
 
+/* Somebody was told to wait for room: makes every poller hear of it when there is some. */
+void session_tell_room(struct session *s, int fd);
+
 /* close_notify, then the kernel's FIN; SHUT_RDWR: and the end of reading in the same moment, for
  * whoever polls, unless ciphertext has to leave first (then s->shutdown_wanted). */
 void session_shut_write(struct session *s, int fd, int how);
@@ -219,8 +223,8 @@ bool session_owes(struct session *s, int fd);
 /* Ends it for good: nothing passes any more, every poller wakes. */
 void session_fail(struct session *s, int fd, enum registry_reason reason);
 
-/* The last descriptor is about to close: says goodbye, checks the kernel's count of bytes against
- * ours, and gives everything back, the lock and the slot with it. */
+/* The last descriptor is about to close, after record_farewell(): checks the kernel's count of bytes
+ * against ours, and gives everything back, the lock and the slot with it. */
 void session_end(struct session *s, int fd);
 
 /* The region, taken when first needed; NULL: out of memory. */

@@ -200,7 +200,7 @@ UNUSED static struct link_pair *link_opened(enum policy_side side)
 UNUSED static void link_close(struct link_pair *l)
 {
 	must(table_change(l->fd, l->entry, 0));
-	session_drop(l->entry, l->fd);
+	session_drop(l->entry, l->fd, false);
 	close(l->fd);
 	l->fd = -1;
 }

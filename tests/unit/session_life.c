@@ -238,7 +238,7 @@ Test(session_life, two_processes_and_one_sequence)
 		ssize_t put = s ? write_flat(s, l->fd, "child", 5) : 0;
 		if (s)
 			session_leave(s);
-		session_drop(l->entry, l->fd);
+		session_drop(l->entry, l->fd, false);
 		_exit(put == 5 ? 0 : 1);
 	}
 	await(child);

@@ -31,6 +31,29 @@ int main(void)
 	say_wait("writer", child);
 	limit.tv_sec = 0;
 
+	step("for all of it, however it comes");
+	int told[2];
+	MUST(pipe(told));
+	limit.tv_usec = 400000;
+	MUST(setsockopt(p.s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)));
+	child = fork_watched();
+	if (child == 0) { /* until the reader has given up, in steps shorter than its limit */
+		struct pollfd given_up = {.fd = told[0], .events = POLLIN};
+		while (write(p.c, "ten bytes.", 10) == 10 && poll(&given_up, 1, 150) == 0)
+			;
+		_exit(0);
+	}
+	say("less than all: %d", recv(p.s, in, 1000, MSG_WAITALL) < 1000);
+	MUST(write(told[1], "!", 1));
+	say_wait("writer", child);
+	set_nonblocking(p.s, true);
+	while (read(p.s, in, sizeof(in)) > 0)
+		;
+	set_nonblocking(p.s, false);
+	close(told[0]);
+	close(told[1]);
+	limit.tv_usec = 50000;
+
 	step("a poll is not bound by it");
 	MUST(setsockopt(p.s, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)));
 	say_poll("s", p.s, POLLIN, 80);
