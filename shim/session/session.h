@@ -223,8 +223,8 @@ bool session_owes(struct session *s, int fd);
 /* Ends it for good: nothing passes any more, every poller wakes. */
 void session_fail(struct session *s, int fd, enum registry_reason reason);
 
-/* The last descriptor is about to close, after record_farewell(): checks the kernel's count of bytes
- * against ours, and gives everything back, the lock and the slot with it. */
+/* The last descriptor is about to close, after record_farewell(): checks the kernel's count of
+ * bytes against ours, and gives everything back, the lock and the slot with it. */
 void session_end(struct session *s, int fd);
 
 /* The region, taken when first needed; NULL: out of memory. */

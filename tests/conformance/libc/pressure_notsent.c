@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A short queue of unsent bytes (TCP_NOTSENT_LOWAT): what was taken arrives, whatever comes next. */
+/* A short queue of unsent bytes (TCP_NOTSENT_LOWAT): what was taken arrives, whatever is next. */
 #include "../trace.h"
 
 #define MOST (4 << 20)
