@@ -6,6 +6,7 @@
 #include <aio.h>
 #include <netdb.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -123,7 +123,13 @@ static int duplicate(int fd, int to, int flags, bool three)
 	    real.fcntl(fd, F_GETFD) >= 0)
 		descriptor_ending(to);
 	uint64_t entry = entry_to_copy(fd);
+	/* Another thread may be using `to` for something else: not as a bare socket, not for a
+	 * moment. */
+	bool closed = fd != to && (entry & 1) && (unsigned)to < table_size && !process_is_guest() &&
+	              table_change(to, 0, TABLE_CLOSING);
 	int result = three ? real.dup3(fd, to, flags) : real.dup2(fd, to);
+	if (closed && result < 0)
+		table_change(to, TABLE_CLOSING, 0);
 	if (fd != to && result >= 0)
 		descriptor_copied(entry, result);
 	else if (result < 0 && to >= 0 && table_get(to) == TABLE_CLOSING)

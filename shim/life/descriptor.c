@@ -72,7 +72,8 @@ void descriptor_copied(uint64_t entry, int to)
 {
 	if (to < 0)
 		return;
-	descriptor_created(to);
+	if (!entry || table_get(to) != TABLE_CLOSING)
+		descriptor_created(to);
 	if (!entry || (unsigned)to >= table_size || process_is_guest())
 		return;
 	table_swap(to, entry);

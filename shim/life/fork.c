@@ -123,6 +123,7 @@ static void in_parent(void)
 static void in_child(void)
 {
 	process_begin();
+	session_forked();
 	gate_renew();
 	unlock();
 	each_session(claim);
@@ -219,6 +220,7 @@ static int between(void *argument)
 	if (pid)
 		return 0;
 	process_begin();
+	session_forked();
 	gate_renew();
 	unlock();
 	forget_others(h->entry);

@@ -437,7 +437,10 @@ void record_farewell(struct session *s, int fd)
 		/* FIN first: what comes from now on is too late to look like a reset. */
 		if (s->state != SESSION_FAILED)
 			kernel_shutdown(fd, SHUT_WR);
-		while (s->reason != REGISTRY_RESET && kernel_skip(fd, 1 << 20) > 0)
+		if (s->reason == REGISTRY_RESET || s->reason == REGISTRY_HOLDER_DIED)
+			return;
+		/* A peer that goes on and on is not waited for. */
+		for (int i = 0; i < 16 && kernel_skip(fd, 1 << 20) > 0; i++)
 			;
 		return;
 	}

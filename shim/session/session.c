@@ -95,24 +95,55 @@ static void lock_init(struct session *s)
 	s->lock_ready = true;
 }
 
+static void poison(struct session *s, const char *what)
+{
+	s->tls = NULL;
+	s->held_at = s->held_end = s->tail_at = s->tail_end = 0;
+	s->held = s->part = s->early = NULL;
+	session_set_tail(s, NULL);
+	s->reason = REGISTRY_HOLDER_DIED;
+	session_move(s, SESSION_BREAKS);
+	s->poisoned = true;
+	registry_verdict(s->registry, REGISTRY_REFUSED, REGISTRY_HOLDER_DIED);
+	log_say(LOG_LEVEL_ERROR, "session %u: %s while it used the session; the connection is "
+	        "reset", s->slot, what);
+}
+
+/* The sessions this thread is in: a handler may have entered another. */
+static __thread struct session *inside;
+
 static bool lock(struct session *s)
 {
 	int error = pthread_mutex_lock(&s->lock);
+	if (error != EOWNERDEAD && error != 0)
+		return false;
+	s->outer = inside;
+	inside = s;
 	if (error == EOWNERDEAD) {
 		pthread_mutex_consistent(&s->lock);
-		s->tls = NULL;
-		s->held_at = s->held_end = s->tail_at = s->tail_end = 0;
-		s->held = s->part = s->early = NULL;
-		session_set_tail(s, NULL);
-		s->reason = REGISTRY_HOLDER_DIED;
-		session_move(s, SESSION_BREAKS);
-		registry_verdict(s->registry, REGISTRY_REFUSED, REGISTRY_HOLDER_DIED);
-		log_say(LOG_LEVEL_ERROR,
-		        "session %u: a process died while it used the session; the "
-		        "connection is reset", s->slot);
-		return true;
+		poison(s, "a process died");
 	}
-	return error == 0;
+	return true;
+}
+
+void session_leave(struct session *s)
+{
+	inside = s->outer;
+	pthread_mutex_unlock(&s->lock);
+}
+
+void session_forked(void)
+{
+	inside = NULL;
+}
+
+void session_abandon(void)
+{
+	while (__builtin_expect(inside != NULL, 0)) {
+		struct session *s = inside;
+		poison(s, "a signal handler jumped away");
+		session_leave(s);
+	}
 }
 
 struct session *session_enter(uint64_t entry)
@@ -131,10 +162,15 @@ struct session *session_enter(uint64_t entry)
 struct session *session_enter_by(int fd, uint64_t entry)
 {
 	struct session *s = session_enter(entry);
-	if (!s || table_get(fd) == entry)
-		return s;
-	session_leave(s);
-	return NULL;
+	if (s && table_get(fd) != entry) {
+		session_leave(s);
+		return NULL;
+	}
+	if (s && __builtin_expect(s->poisoned, 0)) { /* now that its number is known */
+		s->poisoned = false;
+		kernel_shutdown(fd, SHUT_RDWR);
+	}
+	return s;
 }
 
 /*
@@ -156,11 +192,6 @@ ssize_t session_absent(int fd, uint64_t entry)
 struct session *session_at(uint64_t entry)
 {
 	return arena_slot(table_slot(entry));
-}
-
-void session_leave(struct session *s)
-{
-	pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- scratch --------------------------------------------------------------------------------- */

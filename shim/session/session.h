@@ -55,6 +55,7 @@ enum { SESSION_HOLDERS = 32, SESSION_EARLY = 64 * 1024, SESSION_TOKEN = 4096 };
 struct session {
 	pthread_mutex_t lock; /* of the slot: made once, for all its sessions */
 	bool lock_ready;
+	struct session *outer; /* which the thread inside was in before; its own business */
 	uint32_t stamp; /* one more whenever the slot is given back */
 	uint32_t slot;
 	uint8_t state; /* enum session_state; read without the lock as a hint only */
@@ -68,6 +69,7 @@ struct session {
 	bool read_shut;       /* SHUT_RD by the program */
 	bool to_self;         /* the other end may be this very thread */
 	bool connecting;      /* the program's connect(2) has not returned yet */
+	bool poisoned;        /* left in the middle; pollers have not been woken yet */
 	bool borrowed;        /* was there before the program, whose parent may still use it bare */
 	int kernel_error;     /* errno that ended the connection, 0 */
 
@@ -138,6 +140,11 @@ struct session *session_enter(uint64_t entry);
  */
 struct session *session_enter_by(int fd, uint64_t entry);
 void session_leave(struct session *s);
+/* This thread is about to jump out of a signal handler (siglongjmp(3)): sessions it is in the
+ * middle of are over, their locks free. */
+void session_abandon(void);
+/* A forked child is in none, whatever its parent's thread was in. */
+void session_forked(void);
 /* The slot of an entry, unlocked: only for waiting on s->turn. */
 struct session *session_at(uint64_t entry);
 /*
