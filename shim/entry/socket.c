@@ -7,6 +7,7 @@
 #include "shim/life/carrier.h"
 #include "shim/life/standin.h"
 #include "shim/session/pending.h"
+#include "shim/session/rulebook.h"
 #include "shim/session/session.h"
 
 #include <fcntl.h>
@@ -292,10 +293,38 @@ static int pending_error(int fd, uint64_t entry, int error)
 	return error;
 }
 
+/*
+ * A session's bytes are not those that the kernel has.  Options that would have it hand them out,
+ * change them, or count them past us are answered as by a kernel that does not have them, which
+ * programs are prepared for: 0 for any other.
+ */
+static int refusal(int level, int name)
+{
+	if (level == IPPROTO_TCP && name == TCP_ULP)
+		return ENOENT;
+	if (level == SOL_SOCKET && name == SO_ZEROCOPY)
+		return ENOPROTOOPT; /* who has it waits for the kernel to give buffers back */
+	return level == SOL_SOCKET && name == SO_PEEK_OFF ? EOPNOTSUPP : 0;
+}
+
+/* Set before there is a connection, or on a listener, an option is there when one is made. */
+static bool may_be_session(int fd)
+{
+	uint64_t entry = table_get(fd);
+	if (entry & 1)
+		return true;
+	if (!table_size || (entry && !table_unconnected(entry)) || !rulebook_concerns())
+		return false;
+	int protocol = kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0);
+	return (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) && !kernel_connected(fd);
+}
+
 DOOR int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 {
-	int result = real.getsockopt(fd, level, name, value, length);
 	uint64_t entry = table_session(fd);
+	if (entry && level == IPPROTO_TCP && name == TCP_ZEROCOPY_RECEIVE)
+		return (int)outcome_report(OUTCOME_ERRNO - ENOPROTOOPT, true);
+	int result = real.getsockopt(fd, level, name, value, length);
 	if (result == 0 && entry && level == SOL_SOCKET && name == SO_ERROR &&
 	    *length == sizeof(int))
 		*(int *)value = pending_error(fd, entry, *(int *)value);
@@ -355,7 +384,9 @@ static bool is_carried_option(int fd, int level)
 
 DOOR int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
 {
-	int saved = errno;
+	int saved = errno, refused = refusal(level, name);
+	if (refused && may_be_session(fd))
+		return (int)outcome_report(OUTCOME_ERRNO - refused, true);
 	int result = real.setsockopt(fd, level, name, value, length);
 	if (result < 0 && table_size && is_carried_option(fd, level)) {
 		errno = saved;
