@@ -28,9 +28,22 @@ static const char *program_name = "?";
 
 static const char *const words[] = {"error", "warn", "info", "debug"};
 
+/* The file that standard error was then; no file has number 0. */
+static dev_t stderr_device;
+static ino_t stderr_file;
+
+static void look_at_stderr(void)
+{
+	struct stat status;
+	bool open = fstat(STDERR_FILENO, &status) == 0;
+	stderr_device = open ? status.st_dev : 0;
+	stderr_file = open ? status.st_ino : 0;
+}
+
 bool log_init(const char *spec, const char *program)
 {
 	program_name = program;
+	look_at_stderr();
 	if (!spec || !*spec)
 		return true;
 	const char *colon = strchr(spec, ':');
@@ -81,12 +94,25 @@ static bool let_through(unsigned *swallowed)
 	return true;
 }
 
+/*
+ * A program that has closed it gets its number for the next file it opens.  What daemons put there
+ * instead is a terminal, /dev/null, a pipe or a file to append to; no data is kept in these.
+ */
+static bool is_for_words(void)
+{
+	struct stat now;
+	if (fstat(STDERR_FILENO, &now) < 0 || S_ISSOCK(now.st_mode))
+		return false;
+	if (now.st_ino == stderr_file && now.st_dev == stderr_device)
+		return true;
+	return S_ISCHR(now.st_mode) || S_ISFIFO(now.st_mode) ||
+	       (S_ISREG(now.st_mode) && (real.fcntl(STDERR_FILENO, F_GETFL) & O_APPEND));
+}
+
 /* Nobody may be made to wait for the reader of a full pipe. */
 static void to_stderr(const char *line, size_t size)
 {
-	struct stat status;
-	if (fstat(STDERR_FILENO, &status) == 0 && !S_ISSOCK(status.st_mode) &&
-	    (kernel_poll(STDERR_FILENO, POLLOUT) & POLLOUT))
+	if (is_for_words() && (kernel_poll(STDERR_FILENO, POLLOUT) & POLLOUT))
 		(void)!real.write(STDERR_FILENO, line, size);
 }
 

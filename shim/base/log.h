@@ -11,8 +11,9 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
  * Returns false for a spec that cannot be read; the default then holds.
  *
  * No descriptor is kept: the sink is opened for each line, so a program that closes everything
- * can neither break the log nor have it land in a file of its own.  Standard error is left alone
- * when it is a socket.  Errors and warnings are limited to a burst of 20 and 5 a second.
+ * can neither break the log nor have it land in a file of its own.  Standard error is what it was
+ * at log_init(), or a character device, a pipe or a file opened to append; else, and when it is
+ * a socket, it is left alone.  Errors and warnings are limited to a burst of 20 and 5 a second.
  * Control bytes in a line are replaced, so text from a peer can be logged.  errno is kept.  Any
  * thread.
  */

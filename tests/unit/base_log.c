@@ -4,10 +4,12 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -153,4 +155,34 @@ Test(base_log, stderr_is_left_alone_when_it_is_a_socket)
 	dup2(kept, 2);
 	close(ends[1]);
 	cr_expect_eq(read(ends[0], &byte, 1), 1, "nothing came out of standard error");
+}
+
+/* Says a line while standard error is fd; how many bytes are in the file then. */
+static long long said_into(int fd, const char *path)
+{
+	struct stat status;
+	int kept = dup(2);
+	dup2(fd, 2);
+	log_say(LOG_LEVEL_ERROR, "a line");
+	dup2(kept, 2);
+	close(kept);
+	close(fd);
+	return stat(path, &status) == 0 ? status.st_size : -1;
+}
+
+Test(base_log, standard_error_may_move_but_a_file_of_data_is_none)
+{
+	cr_assert(log_init(NULL, "unit"));
+	cr_expect_eq(said_into(open(file, O_RDWR), file), 0, "a line among data");
+	cr_expect_gt(said_into(open(file, O_WRONLY | O_APPEND), file), 0, "not in a log file");
+	long long size = said_into(open(file, O_WRONLY | O_APPEND), file);
+	cr_expect_eq(said_into(open(file, O_WRONLY), file), size, "a line over data");
+
+	int kept = dup(2);
+	dup2(open(file, O_WRONLY | O_TRUNC), 2);
+	cr_assert(log_init(NULL, "unit"));
+	log_say(LOG_LEVEL_ERROR, "where it always went");
+	dup2(kept, 2);
+	cr_expect_eq(lines(), 1, "standard error was this file from the start");
+	cr_expect_gt(said_into(open(file, O_RDWR), file), 0, "the same file by another open");
 }
