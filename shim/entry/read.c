@@ -139,6 +139,8 @@ static void note_arrivals(const struct msghdr *message)
 DOOR ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	uint64_t entry = door_session(fd);
+	if (entry && (!message || (message->msg_iovlen && !message->msg_iov)))
+		return door_report(OUTCOME_ERRNO - EFAULT, true);
 	if (!entry || (flags & MSG_ERRQUEUE) || !door_takes(message->msg_iovlen)) {
 		ssize_t got = door_beside(fd, flags) ? -1 : real.recvmsg(fd, message, flags);
 		if (got >= 0 && message->msg_controllen)
@@ -163,6 +165,8 @@ DOOR int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 				note_arrivals(&messages[i].msg_hdr);
 		return got;
 	}
+	if (count && !messages)
+		return (int)door_report(OUTCOME_ERRNO - EFAULT, true);
 	unsigned int done = 0;
 	int saved = errno;
 	for (; done < count; done++) {

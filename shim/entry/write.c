@@ -108,10 +108,24 @@ DOOR ssize_t sendto(int fd, const void *buffer, size_t size, int flags, const st
 	return send(fd, buffer, size, flags & ~MSG_FASTOPEN);
 }
 
+/* What the kernel cannot read is EFAULT before anything is sent. */
+static bool is_missing(const struct msghdr *message)
+{
+	return !message || (message->msg_iovlen && !message->msg_iov) ||
+	       (message->msg_controllen && !message->msg_control);
+}
+
+/* cmsg(3): one that is not as long as it says is EINVAL, which the kernel says. */
+static bool is_whole(const struct msghdr *message, const struct cmsghdr *c)
+{
+	size_t before = (size_t)((const char *)c - (const char *)message->msg_control);
+	return c->cmsg_len >= CMSG_LEN(0) && c->cmsg_len <= message->msg_controllen - before;
+}
+
 /* unix(7), SCM_RIGHTS: whoever receives a session has not its keys. */
 static bool may_pass(const struct msghdr *message)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c && is_whole(message, c);
 	     c = CMSG_NXTHDR((struct msghdr *)message, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
@@ -126,6 +140,9 @@ static bool may_pass(const struct msghdr *message)
 DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	uint64_t entry = door_output(fd);
+	if (is_missing(message))
+		return entry ? door_report(OUTCOME_ERRNO - EFAULT, true)
+		             : real.sendmsg(fd, message, flags);
 	struct msghdr plain = *message;
 	if (!(entry & 1) && opens(flags, message->msg_name)) {
 		if (connect(fd, message->msg_name, message->msg_namelen) < 0)
@@ -146,9 +163,11 @@ DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 DOOR int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
 	bool ours = door_output(fd) || (flags & MSG_FASTOPEN);
-	for (unsigned int i = 0; !ours && i < count; i++)
+	for (unsigned int i = 0; !ours && messages && i < count; i++)
 		if (messages[i].msg_hdr.msg_controllen && !may_pass(&messages[i].msg_hdr))
 			return -1;
+	if (ours && count && !messages)
+		return (int)door_report(OUTCOME_ERRNO - EFAULT, true);
 	if (!ours)
 		return real.sendmmsg(fd, messages, count, flags);
 	unsigned int done = 0;
