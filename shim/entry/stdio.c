@@ -4,6 +4,8 @@
 
 #include "shim/life/carrier.h"
 
+#include <execinfo.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -88,4 +90,47 @@ DOOR int __dprintf_chk(int fd, int flag, const char *format, ...)
 	int size = __vdprintf_chk(fd, flag, format, arguments);
 	va_end(arguments);
 	return size;
+}
+
+/* What is in the pipe now, as far as the session takes it. */
+static bool pass_on(int from, int to)
+{
+	char piece[512];
+	ssize_t got;
+	while ((got = real.read(from, piece, sizeof piece)) > 0)
+		for (ssize_t done = 0, put; done < got; done += put) {
+			put = write(to, piece + done, (size_t)(got - done));
+			if (put <= 0)
+				return false;
+		}
+	return true;
+}
+
+/*
+ * backtrace(3): may be called where malloc(3) may not, so libc writes its lines into a pipe, one at
+ * a time, for which there is room.
+ */
+static void print_frames(void *const *frames, int count, int fd)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return;
+	bool goes_on = true;
+	for (int i = 0; i < count && goes_on; i++) {
+		real.backtrace_symbols_fd(frames + i, 1, ends[1]);
+		goes_on = pass_on(ends[0], fd);
+	}
+	real.close(ends[0]);
+	real.close(ends[1]);
+}
+
+DOOR void backtrace_symbols_fd(void *const *frames, int count, int fd)
+{
+	if (!door_output(fd)) {
+		real.backtrace_symbols_fd(frames, count, fd);
+		return;
+	}
+	int saved = errno;
+	print_frames(frames, count, fd);
+	errno = saved;
 }
