@@ -319,6 +319,16 @@ static bool may_be_session(int fd)
 	return (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) && !kernel_connected(fd);
 }
 
+/* The program's SO_RCVLOWAT while the handshake goes on; 0: the kernel has it. */
+static int kept_lowat(int fd, uint64_t entry)
+{
+	struct session *s = session_enter_by(fd, entry);
+	int lowat = s ? s->lowat : 0;
+	if (s)
+		session_leave(s);
+	return lowat;
+}
+
 DOOR int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 {
 	uint64_t entry = table_session(fd);
@@ -328,6 +338,9 @@ DOOR int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 	if (result == 0 && entry && level == SOL_SOCKET && name == SO_ERROR &&
 	    *length == sizeof(int))
 		*(int *)value = pending_error(fd, entry, *(int *)value);
+	if (result == 0 && entry && level == SOL_SOCKET && name == SO_RCVLOWAT &&
+	    *length == sizeof(int) && kept_lowat(fd, entry))
+		*(int *)value = kept_lowat(fd, entry);
 	return result;
 }
 
@@ -392,10 +405,13 @@ DOOR int setsockopt(int fd, int level, int name, const void *value, socklen_t le
 		errno = saved;
 		return 0;
 	}
-	uint64_t entry = result == 0 && resizes(level, name) ? table_session(fd) : 0;
+	bool lowat = level == SOL_SOCKET && name == SO_RCVLOWAT;
+	uint64_t entry = result == 0 && (resizes(level, name) || lowat) ? table_session(fd) : 0;
 	struct session *s = entry ? session_enter_by(fd, entry) : NULL;
 	if (s) {
 		s->room = 0;
+		if (lowat)
+			session_keep_lowat(s, fd);
 		session_leave(s);
 	}
 	return result;

@@ -90,6 +90,20 @@ void session_tell_room(struct session *s, int fd)
 		                  kernel_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0));
 }
 
+/*
+ * With SO_RCVLOWAT (socket(7)) the kernel would not tell of a flight that is shorter.  The option
+ * is the program's, for its own bytes, so it rests until there can be some.
+ */
+void session_keep_lowat(struct session *s, int fd)
+{
+	if (s->state > SESSION_HANDSHAKING)
+		return;
+	int lowat = kernel_option(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+	s->lowat = lowat > 1 ? lowat : 0;
+	if (s->lowat)
+		kernel_set_option(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+}
+
 /* What the program wrote meanwhile goes out in one piece with the last flight. */
 static void finished(struct session *s, int fd, struct tls_io *io)
 {
@@ -127,6 +141,9 @@ static void finished(struct session *s, int fd, struct tls_io *io)
 	}
 	if (s->read_shut)
 		kernel_shutdown(fd, SHUT_RD);
+	if (s->lowat)
+		kernel_set_option(fd, SOL_SOCKET, SO_RCVLOWAT, s->lowat);
+	s->lowat = 0;
 	if (s->early_blocked)
 		session_tell_room(s, fd);
 	if (log_wants(LOG_LEVEL_INFO)) {

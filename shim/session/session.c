@@ -302,6 +302,7 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	set_peer(s, verdict, flow);
 	s->registry = registry;
 	registry_state(s->registry, names[SESSION_FRESH]);
+	session_keep_lowat(s, fd);
 	session_leave(s);
 	uint64_t entry = table_entry(slot, stamp);
 	table_swap(fd, entry);

@@ -71,6 +71,7 @@ struct session {
 	bool connecting;      /* the program's connect(2) has not returned yet */
 	bool poisoned;        /* left in the middle; pollers have not been woken yet */
 	bool borrowed;        /* was there before the program, whose parent may still use it bare */
+	int lowat;            /* SO_RCVLOWAT, kept back during the handshake; 0: none */
 	int kernel_error;     /* errno that ended the connection, 0 */
 
 	/* inbox: see record.c */
@@ -213,6 +214,9 @@ ssize_t session_write_early(struct session *s, int fd, const uint8_t *bytes, siz
 
 /* Somebody was told to wait for room: makes every poller hear of it when there is some. */
 void session_tell_room(struct session *s, int fd);
+
+/* The program may have set SO_RCVLOWAT: see there. */
+void session_keep_lowat(struct session *s, int fd);
 
 /* close_notify, then the kernel's FIN; SHUT_RDWR: and the end of reading in the same moment, for
  * whoever polls, unless ciphertext has to leave first (then s->shutdown_wanted). */

@@ -5,6 +5,37 @@
 /*
  * The kernel counts bytes on the wire, so a program may be woken a little early; not asked here.
  */
+/* Before a byte has passed; for the listener's, accept hands it on. */
+static void from_the_start(const char *name, bool by_listener)
+{
+	static char text[65536];
+	int value = 0, low = 32768;
+	socklen_t length = sizeof(value);
+	step(name);
+	int l = listen_on(AF_INET, 1);
+	if (by_listener)
+		MUST(setsockopt(l, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low)));
+	pid_t writer = fork_watched();
+	if (writer == 0) {
+		int c = connect_to(l);
+		MUST(write_all(c, text, sizeof(text)));
+		(void)!read(c, text, 1);
+		_exit(0);
+	}
+	int s = (int)MUST(accept(l, NULL, NULL));
+	if (!by_listener)
+		T(setsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low)));
+	T(getsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &value, &length));
+	say("%d", value);
+	say_poll("s", s, POLLIN, -1);
+	say("enough: %d", recv(s, text, sizeof(text), MSG_DONTWAIT) >= low);
+	T(getsockopt(s, SOL_SOCKET, SO_RCVLOWAT, &value, &length));
+	say("%d", value);
+	close(s);
+	close(l);
+	say_wait("writer", writer);
+}
+
 int main(void)
 {
 	char buffer[200] = {0};
@@ -50,5 +81,7 @@ int main(void)
 	T(setsockopt(p.s, SOL_SOCKET, SO_RCVLOWAT, &(int){1}, sizeof(int)));
 	T(read_exact(p.s, buffer, 150));
 	say_wait("writer", child);
+	from_the_start("from the start", false);
+	from_the_start("from before", true);
 	return 0;
 }
