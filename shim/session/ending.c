@@ -173,7 +173,12 @@ bool session_owes(struct session *s, int fd)
 	if (s->borrowed && s->state == SESSION_FRESH)
 		return false;
 	session_advance(s, fd);
-	if (s->state == SESSION_FAILED || kernel_resets_on_close(fd))
+	if (s->state == SESSION_FAILED)
+		return false;
+	/* What was written early would have been there by now, before the reset. */
+	if (!session_is_up(s) && s->early_end)
+		return true;
+	if (kernel_resets_on_close(fd))
 		return false;
 	return session_is_up(s) ? s->tail && !s->kernel_error : kernel_connected(fd);
 }
