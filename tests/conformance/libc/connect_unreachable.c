@@ -2,16 +2,22 @@
 /* connect that cannot work: unreachable, timed out, wrong families, an address that is taken. */
 #include "../trace.h"
 
-static void try(const char *name, union address a, socklen_t length, int flags)
+static void say_error(int fd)
 {
 	int error = -1;
 	socklen_t size = sizeof(error);
+	T(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
+	say("SO_ERROR %s", error ? strerrorname_np(error) : "0");
+}
+
+static void try(const char *name, union address a, socklen_t length, int flags)
+{
+	char byte;
 	step(name);
 	int c = (int)MUST(socket(AF_INET, SOCK_STREAM | flags, 0));
 	T(connect(c, &a.any, length));
-	T(getsockopt(c, SOL_SOCKET, SO_ERROR, &error, &size));
-	say("SO_ERROR %d", error);
-	T(read(c, &error, 1));
+	say_error(c);
+	T(read(c, &byte, 1));
 	T(close(c));
 }
 
@@ -57,13 +63,20 @@ int main(void)
 	T(write(c, "works", 5));
 	T(read_exact(s, &(char[8]){0}, 5));
 
-	step("timed out");
-	int full = listen_on(AF_INET, 0), first = connect_to(full), e;
+	step("timed out, blocking and beside it non-blocking");
+	int full = listen_on(AF_INET, 0), first = connect_to(full), e, f;
 	a = address_of(full);
 	e = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	f = (int)MUST(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 	MUST(setsockopt(e, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof(one)));
+	MUST(setsockopt(f, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof(one)));
+	T(connect(f, &a.any, sizeof(a.in)));
 	T(connect(e, &a.any, sizeof(a.in)));
 	T(read(e, &one, 1));
+	say("%s", events_name((uint32_t)wait_for(f, POLLOUT)));
+	say_error(f);
+	say_error(f);
+	T(read(f, &one, 1));
 	close(first);
 	return 0;
 }
