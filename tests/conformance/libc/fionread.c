@@ -9,9 +9,23 @@ static int available(int fd)
 	return n;
 }
 
+static int queued(int fd)
+{
+	int n = -1;
+	MUST(ioctl(fd, SIOCOUTQ, &n));
+	return n;
+}
+
+static void wait_queue_empty(int fd)
+{
+	while (queued(fd) > 0)
+		poll(NULL, 0, 1);
+}
+
 int main(void)
 {
 	char out[5000], in[5000];
+	int queue = -1;
 
 	watchdog_start();
 	struct pair p = pair_open(AF_INET);
@@ -57,10 +71,28 @@ int main(void)
 	T(read(p.s, in, sizeof(in)));
 
 	step("SIOCOUTQ");
-	int queued = -1;
-	do
-		MUST(ioctl(p.c, SIOCOUTQ, &queued));
-	while (queued > 0 && poll(NULL, 0, 1) == 0);
-	say("%d", queued);
+	wait_queue_empty(p.c);
+	say("%d", queued(p.c));
+
+	step("SIOCOUTQ, and nobody reads");
+	struct pair q = pair_open(AF_INET);
+	set_nonblocking(q.c, true);
+	size_t sent = 0, got = 0;
+	ssize_t n;
+	while ((n = write(q.c, out, sizeof(out))) > 0)
+		sent += (size_t)n;
+	say("%s", queued(q.c) > 0 ? "something waits" : "NOTHING WAITS");
+	while (got < sent)
+		got += (size_t)MUST(read(q.s, in, sizeof(in)));
+	say("%s", got == sent ? "all there" : "TOO MUCH");
+	wait_queue_empty(q.c);
+	say("%d", queued(q.c));
+
+	step("where there is no connection");
+	int fresh = (int)MUST(socket(AF_INET, SOCK_STREAM, 0));
+	T(ioctl(fresh, FIONREAD, &queue));
+	say("%d", queue);
+	T(ioctl(p.l, FIONREAD, &queue));
+	T(ioctl(p.l, SIOCOUTQ, &queue));
 	return 0;
 }
