@@ -11,11 +11,12 @@
  * directions alike:
  *
  *	RELAY_BYTES	every byte is a segment of its own
- *	RELAY_HOLD	the last byte of what arrived is held until relay_release()
+ *	RELAY_HOLD	the last byte of what arrived is held until relay_tell()
+ *	RELAY_STEP	all is kept, and one byte goes on with each relay_tell()
  *
  * main() must call relay_main() first.
  */
-enum relay_kind { RELAY_BYTES, RELAY_HOLD };
+enum relay_kind { RELAY_BYTES, RELAY_HOLD, RELAY_STEP };
 
 struct relay {
 	pid_t pid;
@@ -23,11 +24,14 @@ struct relay {
 	int control;
 };
 
-/* One direction: what came in goes out, but for a byte that is held. */
+enum { RELAY_ROOM = 65536 };
+
+/* One direction: what came in goes out, but for bytes that are held: at .. end. */
 struct relay_way {
 	int from, to;
-	bool ended, held;
-	char byte;
+	bool ended, shut;
+	size_t at, end;
+	char held[RELAY_ROOM];
 };
 
 HELPER void relay_put(int fd, const char *data, size_t size, bool bytes)
@@ -41,29 +45,42 @@ HELPER void relay_put(int fd, const char *data, size_t size, bool bytes)
 	}
 }
 
-HELPER void relay_release_way(struct relay_way *way)
+/* The end goes on behind the last byte. */
+HELPER void relay_release_way(struct relay_way *way, size_t most)
 {
-	if (way->held)
-		relay_put(way->to, &way->byte, 1, false);
-	way->held = false;
+	size_t size = way->end - way->at < most ? way->end - way->at : most;
+	relay_put(way->to, way->held + way->at, size, false);
+	way->at += size;
+	if (way->at == way->end)
+		way->at = way->end = 0;
+	if (way->ended && !way->end && !way->shut) {
+		shutdown(way->to, SHUT_WR);
+		way->shut = true;
+	}
 }
 
-HELPER void relay_step(struct relay_way *way, enum relay_kind kind)
+HELPER void relay_take(struct relay_way *way, enum relay_kind kind, bool holding)
 {
-	char data[65536];
-	ssize_t n = read(way->from, data, sizeof(data));
-	if (n <= 0) {
-		relay_release_way(way);
+	char data[RELAY_ROOM];
+	size_t room = RELAY_ROOM - way->end;
+	ssize_t n = read(way->from, data, room);
+	if (n <= 0)
 		way->ended = true;
-		shutdown(way->to, SHUT_WR);
+	if (n <= 0 && kind == RELAY_STEP && holding)
 		return;
-	}
-	if (kind == RELAY_HOLD) {
-		relay_release_way(way);
-		way->byte = data[--n];
-		way->held = true;
-	}
-	relay_put(way->to, data, (size_t)n, kind == RELAY_BYTES);
+	if (n <= 0 || kind == RELAY_HOLD)
+		relay_release_way(way, RELAY_ROOM);
+	if (n <= 0)
+		return;
+	size_t keep = !holding || kind == RELAY_BYTES ? 0 : kind == RELAY_HOLD ? 1 : (size_t)n;
+	relay_put(way->to, data, (size_t)n - keep, kind == RELAY_BYTES);
+	memcpy(way->held + way->end, data + n - keep, keep);
+	way->end += keep;
+}
+
+HELPER bool relay_waits(const struct relay_way *way)
+{
+	return !way->ended && way->end < RELAY_ROOM;
 }
 
 HELPER void relay_serve(enum relay_kind kind, int l, const union address *target, int control)
@@ -73,11 +90,13 @@ HELPER void relay_serve(enum relay_kind kind, int l, const union address *target
 	MUST(connect(b, &target->any, address_size(target)));
 	MUST(setsockopt(a, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)));
 	MUST(setsockopt(b, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)));
-	struct relay_way way[2] = {{.from = a, .to = b}, {.from = b, .to = a}};
+	static struct relay_way way[2];
 	bool holding = true;
-	while (!way[0].ended || !way[1].ended) {
-		struct pollfd p[3] = {{.fd = way[0].ended ? -1 : a, .events = POLLIN},
-		                      {.fd = way[1].ended ? -1 : b, .events = POLLIN},
+	way[0].from = way[1].to = a;
+	way[1].from = way[0].to = b;
+	while (!way[0].shut || !way[1].shut) {
+		struct pollfd p[3] = {{.fd = relay_waits(&way[0]) ? a : -1, .events = POLLIN},
+		                      {.fd = relay_waits(&way[1]) ? b : -1, .events = POLLIN},
 		                      {.fd = control, .events = POLLIN}};
 		char command = 0;
 		MUST(poll(p, 3, -1));
@@ -87,14 +106,14 @@ HELPER void relay_serve(enum relay_kind kind, int l, const union address *target
 		if (command == 'h' || command == 'r')
 			holding = command == 'h';
 		if (command && command != 'h') {
-			relay_release_way(&way[0]);
-			relay_release_way(&way[1]);
+			relay_release_way(&way[0], command == 'o' ? 1 : RELAY_ROOM);
+			relay_release_way(&way[1], command == 'o' ? 1 : RELAY_ROOM);
 		}
 		if (command)
 			write(control, &command, 1);
 		for (int i = 0; i < 2; i++)
 			if (p[i].revents)
-				relay_step(&way[i], kind == RELAY_HOLD && !holding ? -1 : kind);
+				relay_take(&way[i], kind, holding);
 	}
 	exit(0);
 }
@@ -137,7 +156,7 @@ HELPER struct relay relay_start(enum relay_kind kind, int listener)
 	return r;
 }
 
-/* 'h' hold, 'r' release from now on, 'o' let go once; returns when the relay has done so. */
+/* 'h' hold, 'r' release from now on, 'o' let a byte go each way; returns when that is done. */
 HELPER void relay_tell(const struct relay *r, char command)
 {
 	if (write(r->control, &command, 1) != 1 || read(r->control, &command, 1) != 1)
