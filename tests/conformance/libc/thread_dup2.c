@@ -24,8 +24,44 @@ static void polls(void *argument)
 	say_poll("s", p.s, POLLIN, 0);
 }
 
+static void epolls(void *argument)
+{
+	struct epoll_event e, event = {.events = EPOLLIN};
+	int ep = (int)MUST(epoll_create1(EPOLL_CLOEXEC));
+	(void)argument;
+	MUST(epoll_ctl(ep, EPOLL_CTL_ADD, p.s, &event));
+	T(epoll_wait(ep, &e, 1, -1));
+	close(ep);
+}
+
+/* More than fits; the reader does not come before it is over. */
+static void writes(void *argument)
+{
+	static char big[1 << 20];
+	ssize_t n;
+	(void)argument;
+	do
+		n = send(p.s, big, sizeof(big), MSG_NOSIGNAL);
+	while (n > 0);
+	say("send ends with %s", strerrorname_np(errno));
+}
+
+static void accepts(void *argument)
+{
+	(void)argument;
+	T(accept(p.l, NULL, NULL));
+}
+
 int main(void)
 {
+	static const struct {
+		const char *name;
+		void (*run)(void *);
+	} cases[] = {{"blocked in read", reads},
+	             {"blocked in poll", polls},
+	             {"blocked in epoll_wait", epolls},
+	             {"blocked in write", writes},
+	             {"blocked in accept", accepts}};
 	struct sigaction action = {.sa_handler = nothing};
 	int ends[2], wakeup = SIGRTMAX - 2;
 
@@ -35,18 +71,24 @@ int main(void)
 	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
 	close(ends[1]);
 
-	for (int turn = 0; turn < 2; turn++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct task t;
-		step(turn ? "blocked in poll" : "blocked in read");
+		step(cases[i].name);
 		p = pair_open(AF_INET);
-		task_start(&t, turn ? polls : reads, NULL);
+		int *fd = cases[i].run == accepts ? &p.l : &p.s;
+		task_start(&t, cases[i].run, NULL);
 		task_wait_asleep(&t);
-		say("dup2 %s", dup2(ends[0], p.s) == p.s ? "done" : "FAILED");
+		say("dup2 %s", dup2(ends[0], *fd) == *fd ? "done" : "FAILED");
 		pthread_kill(t.thread, wakeup);
 		task_join(&t);
+		T(read(*fd, buffer, sizeof(buffer)));
+		T(close(*fd));
+		if (fd == &p.l)
+			close(p.s);
+		/* All that was written, then the end. */
+		while (read(p.c, buffer, sizeof(buffer)) > 0)
+			;
 		T(read(p.c, buffer, sizeof(buffer)));
-		T(read(p.s, buffer, sizeof(buffer)));
-		T(close(p.s));
 		T(send(p.c, "x", 1, MSG_NOSIGNAL));
 		pair_close(&p);
 	}
