@@ -4,7 +4,7 @@
 
 static struct pair p;
 static char buffer[100];
-static int ep, pipes[2], c;
+static int ep, pipes[2], spare[2], c;
 
 static void in_readv(void *argument)
 {
@@ -137,6 +137,15 @@ static void in_pwritev2(void *argument)
 		pwritev2(c, &iov, 1, -1, 0);
 }
 
+static void in_splice_full(void *argument)
+{
+	(void)argument;
+	for (;;) {
+		(void)!write(spare[1], big, 4096);
+		splice(spare[0], NULL, c, NULL, 4096, 0);
+	}
+}
+
 struct call {
 	const char *name;
 	void (*run)(void *);
@@ -172,11 +181,13 @@ int main(void)
 		{"splice from a pipe", in_splice_from}};
 	static const struct call writing[] = {{"send", in_send},         {"writev", in_writev},
 	                                      {"sendto", in_sendto},     {"sendmsg", in_sendmsg},
-	                                      {"sendmmsg", in_sendmmsg}, {"pwritev2", in_pwritev2}};
+	                                      {"sendmmsg", in_sendmmsg}, {"pwritev2", in_pwritev2},
+	                                      {"splice", in_splice_full}};
 
 	watchdog_start();
 	p = pair_open(AF_INET);
 	MUST(pipe(pipes));
+	MUST(pipe2(spare, O_NONBLOCK));
 	ep = (int)MUST(epoll_create1(EPOLL_CLOEXEC));
 	struct epoll_event event = {.events = EPOLLIN};
 	MUST(epoll_ctl(ep, EPOLL_CTL_ADD, p.s, &event));
