@@ -149,7 +149,8 @@ DOOR ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	}
 	ssize_t got = receive(fd, entry, message->msg_iov, (int)message->msg_iovlen, flags);
 	if (got >= 0)
-		message->msg_namelen = 0, message->msg_controllen = 0, message->msg_flags = 0;
+		message->msg_namelen = 0, message->msg_controllen = 0,
+		message->msg_flags = flags & MSG_CMSG_CLOEXEC;
 	return got;
 }
 
