@@ -431,6 +431,9 @@ void record_farewell(struct session *s, int fd)
 {
 	if (s->borrowed && s->state == SESSION_FRESH)
 		return;
+	/* A connect that another thread waits in ends as the kernel ends it. */
+	if (s->state == SESSION_FRESH && !kernel_connected(fd))
+		return;
 	if (s->state != SESSION_FAILED && kernel_resets_on_close(fd))
 		return;
 	if (!session_is_up(s)) {
