@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A connect that waits in one thread is cancelled, or shut by another thread. */
+/* A connect that waits in one thread is cancelled, replaced by dup2, or shut by another. */
 #include "../tasks.h"
 
 static int l, c;
 static union address a;
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
 
 static void connects(void *argument)
 {
@@ -21,6 +26,8 @@ static void begin(const char *name, struct task *t)
 
 int main(void)
 {
+	struct sigaction action = {.sa_handler = nothing};
+	int ends[2], wakeup = SIGRTMAX - 2;
 	struct task t;
 	void *result = NULL;
 	char byte;
@@ -42,6 +49,16 @@ int main(void)
 	int shut = shutdown(c, SHUT_RDWR);
 	task_join(&t);
 	say("shutdown %d", shut);
+	T(close(c));
+
+	begin("a marker over it, and a signal", &t);
+	sigaction(wakeup, &action, NULL);
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	close(ends[1]);
+	MUST(dup2(ends[0], c));
+	pthread_kill(t.thread, wakeup);
+	task_join(&t);
+	T(read(c, &byte, 1));
 	T(close(c));
 
 	step("the next one works");
