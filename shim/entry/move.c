@@ -83,6 +83,15 @@ DOOR ssize_t sendfile(int out, int in, off_t *offset, size_t size)
 
 /* ---- splice ---------------------------------------------------------------------------------- */
 
+/* fcntl(2): the flags of a pipe's end; -1 where it is none, or the wrong end. */
+static int pipe_flags(int fd, int wrong)
+{
+	int flags = real.fcntl(fd, F_GETFL);
+	if (flags < 0 || (flags & O_ACCMODE) == wrong)
+		return -1;
+	return real.fcntl(fd, F_GETPIPE_SZ) < 0 ? -1 : flags;
+}
+
 static ssize_t fill_room(int in, int out, uint64_t entry, size_t room, unsigned flags)
 {
 	uint8_t *scratch = scratch_take();
@@ -155,19 +164,20 @@ static ssize_t session_to_pipe(int in, uint64_t entry, int out, size_t size, uns
 	return result;
 }
 
+/* What cannot be moved at all is the kernel's to refuse: it knows the errno. */
+enum { SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT };
+
 DOOR ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t size,
                     unsigned int flags)
 {
 	uint64_t from = door_session(in), to = door_output(out);
-	if (!from && !to)
+	bool moves = (from || to) && size && !in_offset && !out_offset && !(flags & ~SPLICE_FLAGS);
+	int pipe = !moves ? -1 : from ? pipe_flags(out, O_RDONLY) : pipe_flags(in, O_WRONLY);
+	if (pipe < 0)
 		return real.splice(in, in_offset, out, out_offset, size, flags);
 	int saved = errno;
 	ssize_t result;
-	if ((from && in_offset) || (to && out_offset))
-		result = OUTCOME_ERRNO - EINVAL;
-	else if (from && to)
-		result = OUTCOME_ERRNO - EINVAL; /* one end has to be a pipe */
-	else if (table_unconnected(to))
+	if (table_unconnected(to))
 		result = unconnected_refusal(out, flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0);
 	else
 		result = to ? pipe_to_session(in, out, to, size, flags)
