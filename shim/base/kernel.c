@@ -5,11 +5,13 @@
 #include "shim/base/real.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 
 /*
@@ -44,6 +46,29 @@ ssize_t kernel_send(int fd, const void *buffer, size_t size, int flags)
 ssize_t kernel_skip(int fd, size_t size)
 {
 	return call(SYS_recvfrom, fd, 0, (long)size, MSG_TRUNC | MSG_DONTWAIT, 0, 0);
+}
+
+/*
+ * Named pipes, and all of them before Linux 6.4, know no RWF_NOWAIT (readv(2)).  There poll(2) is
+ * asked first; a writable pipe has room for a page at the least, and takes PIPE_BUF bytes whole
+ * (pipe(7)).  Only somebody at the same end of it who comes in between can make such a call wait.
+ */
+ssize_t kernel_pipe_write(int fd, const void *buffer, size_t size)
+{
+	struct iovec v = {(void *)buffer, size};
+	ssize_t put = call(SYS_pwritev2, fd, (long)&v, 1, -1, -1, RWF_NOWAIT);
+	if (put != -EOPNOTSUPP)
+		return put;
+	size_t done = 0;
+	put = -EAGAIN;
+	while (done < size && (kernel_poll(fd, POLLOUT) & POLLOUT)) {
+		size_t part = size - done < PIPE_BUF ? size - done : PIPE_BUF;
+		put = call(SYS_write, fd, (long)buffer + (long)done, (long)part, 0, 0, 0);
+		if (put < 0)
+			break;
+		done += (size_t)put;
+	}
+	return done ? (ssize_t)done : put;
 }
 
 int kernel_poll(int fd, int events)

@@ -19,6 +19,8 @@ ssize_t kernel_recv(int fd, void *buffer, size_t size, int flags);         /* MS
 ssize_t kernel_send(int fd, const void *buffer, size_t size, int flags);   /* + MSG_NOSIGNAL */
 /* Drops up to size bytes of the receive queue without copying them (tcp(7), MSG_TRUNC). */
 ssize_t kernel_skip(int fd, size_t size);
+/* A pipe, whatever its flags: what can be read or written at once, or -EAGAIN. */
+ssize_t kernel_pipe_write(int fd, const void *buffer, size_t size); /* may raise SIGPIPE */
 /* Nothing was done and the connection is as it was: no room, or no memory at this moment. */
 static inline bool kernel_passing(ssize_t error)
 {

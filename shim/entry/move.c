@@ -92,6 +92,33 @@ static int pipe_flags(int fd, int wrong)
 	return real.fcntl(fd, F_GETPIPE_SZ) < 0 ? -1 : flags;
 }
 
+/* signal(7), SA_RESTART: a wait without an end goes on, and a look is no wait at all. */
+static bool goes_on(int64_t deadline)
+{
+	return errno == EINTR && (!deadline || (deadline == INT64_MAX && kernel_restarts()));
+}
+
+/* What poll says, or an outcome. */
+static ssize_t wait_until(int fd, short events, int64_t deadline)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	int ready;
+	do
+		ready = block_poll(&p, 1, deadline, NULL, false);
+	while (ready < 0 && goes_on(deadline));
+	if (ready < 0)
+		return errno == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - errno;
+	return ready ? p.revents : OUTCOME_AGAIN;
+}
+
+static ssize_t wait_pipe(int fd, short events, bool waits)
+{
+	return wait_until(fd, events, waits ? INT64_MAX : 0);
+}
+
+/* The pipe was ready, and somebody else was faster. */
+#define MISSED (OUTCOME_ERRNO - EAGAIN)
+
 static ssize_t fill_room(int in, int out, uint64_t entry, size_t room, unsigned flags)
 {
 	uint8_t *scratch = scratch_take();
@@ -140,26 +167,35 @@ static ssize_t pipe_to_session(int in, int out, uint64_t entry, size_t size, uns
 }
 
 /* Looked at first, taken when the pipe has it. */
-static ssize_t session_to_pipe(int in, uint64_t entry, int out, size_t size, unsigned flags)
+static ssize_t pour(int in, uint64_t entry, int out, size_t size, bool waits,
+                    uint8_t *scratch)
+{
+	struct iovec v = {scratch, size < CHUNK ? size : CHUNK};
+	int wait = waits ? 0 : MSG_DONTWAIT;
+	ssize_t seen = size ? block_receive(in, entry, &v, 1, MSG_PEEK | wait) : 0;
+	if (seen <= 0)
+		return seen;
+	ssize_t put = kernel_pipe_write(out, scratch, (size_t)seen);
+	if (put < 0)
+		return OUTCOME_ERRNO + put;
+	v.iov_len = (size_t)put;
+	block_receive(in, entry, &v, 1, MSG_DONTWAIT);
+	return put;
+}
+
+static ssize_t session_to_pipe(int in, uint64_t entry, int out, size_t size, bool waits)
 {
 	uint8_t *scratch = scratch_take();
 	if (!scratch)
 		return OUTCOME_NO_MEMORY;
-	struct iovec v = {scratch, size < CHUNK ? size : CHUNK};
-	int wait = flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0;
 	ssize_t result;
 	pthread_cleanup_push(scratch_clean_up, scratch);
-	result = block_receive(in, entry, &v, 1, MSG_PEEK | wait);
-	if (result > 0) {
-		struct pollfd p = {.fd = out, .events = POLLOUT};
-		bool full = (flags & SPLICE_F_NONBLOCK) && real.poll(&p, 1, 0) == 0;
-		ssize_t put = full ? -1 : real.write(out, scratch, (size_t)result);
-		result = put >= 0 ? put : OUTCOME_ERRNO - (full ? EAGAIN : errno);
-	}
-	if (result > 0) {
-		v.iov_len = (size_t)result;
-		block_receive(in, entry, &v, 1, MSG_DONTWAIT);
-	}
+	do {
+		result = wait_pipe(out, POLLOUT, waits);
+		if (result > 0)
+			result = result & POLLERR ? OUTCOME_PIPE /* nobody reads it */
+			                          : pour(in, entry, out, size, waits, scratch);
+	} while (result == MISSED && waits);
 	pthread_cleanup_pop(true);
 	return result;
 }
@@ -176,12 +212,13 @@ DOOR ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, si
 	if (pipe < 0)
 		return real.splice(in, in_offset, out, out_offset, size, flags);
 	int saved = errno;
+	bool waits = !(flags & SPLICE_F_NONBLOCK) && !(pipe & O_NONBLOCK);
 	ssize_t result;
 	if (table_unconnected(to))
 		result = unconnected_refusal(out, flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0);
 	else
 		result = to ? pipe_to_session(in, out, to, size, flags)
-		            : session_to_pipe(in, from, out, size, flags);
+		            : session_to_pipe(in, from, out, size, waits);
 	errno = saved;
 	return door_report(result, false);
 }
