@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -53,6 +54,16 @@ ssize_t kernel_skip(int fd, size_t size)
  * asked first; a writable pipe has room for a page at the least, and takes PIPE_BUF bytes whole
  * (pipe(7)).  Only somebody at the same end of it who comes in between can make such a call wait.
  */
+ssize_t kernel_pipe_read(int fd, void *buffer, size_t size)
+{
+	struct iovec v = {buffer, size};
+	ssize_t got = call(SYS_preadv2, fd, (long)&v, 1, -1, -1, RWF_NOWAIT);
+	if (got != -EOPNOTSUPP)
+		return got;
+	return kernel_poll(fd, POLLIN) ? call(SYS_read, fd, (long)buffer, (long)size, 0, 0, 0)
+	                               : -EAGAIN;
+}
+
 ssize_t kernel_pipe_write(int fd, const void *buffer, size_t size)
 {
 	struct iovec v = {(void *)buffer, size};
@@ -144,6 +155,16 @@ bool kernel_may_wait_to_read(int fd)
 {
 	long flags = call(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
 	return flags >= 0 && !(flags & (O_NONBLOCK | O_PATH)) && (flags & O_ACCMODE) != O_WRONLY;
+}
+
+int64_t kernel_deadline(int fd, int option)
+{
+	struct timeval limit = {0};
+	socklen_t length = sizeof limit;
+	kernel_getsockopt(fd, SOL_SOCKET, option, &limit, &length);
+	if (!limit.tv_sec && !limit.tv_usec)
+		return INT64_MAX;
+	return kernel_now() + limit.tv_sec * 1000000000LL + limit.tv_usec * 1000LL;
 }
 
 bool kernel_resets_on_close(int fd)

@@ -4,6 +4,7 @@
 
 #include "shim/base/kernel.h"
 #include "shim/base/scratch.h"
+#include "shim/session/pending.h"
 #include "shim/session/record.h"
 #include "shim/session/session.h"
 
@@ -61,27 +62,7 @@ static ssize_t file_to_session(int out, uint64_t entry, int in, off64_t *offset,
 	return result;
 }
 
-DOOR ssize_t sendfile64(int out, int in, off64_t *offset, size_t size)
-{
-	uint64_t entry = door_output(out);
-	if (!entry)
-		return real.sendfile64(out, in, offset, size);
-	int saved = errno;
-	ssize_t result = table_unconnected(entry)
-		? unconnected_refusal(out, 0) : file_to_session(out, entry, in, offset, size);
-	errno = saved;
-	return door_report(result, false);
-}
-
-DOOR ssize_t sendfile(int out, int in, off_t *offset, size_t size)
-{
-	_Static_assert(sizeof(off_t) == sizeof(off64_t), "one sendfile serves both");
-	if (!door_output(out))
-		return real.sendfile(out, in, offset, size);
-	return sendfile64(out, in, offset, size);
-}
-
-/* ---- splice ---------------------------------------------------------------------------------- */
+/* ---- between a session and a pipe ------------------------------------------------------------ */
 
 /* fcntl(2): the flags of a pipe's end; -1 where it is none, or the wrong end. */
 static int pipe_flags(int fd, int wrong)
@@ -119,52 +100,7 @@ static ssize_t wait_pipe(int fd, short events, bool waits)
 /* The pipe was ready, and somebody else was faster. */
 #define MISSED (OUTCOME_ERRNO - EAGAIN)
 
-static ssize_t fill_room(int in, int out, uint64_t entry, size_t room, unsigned flags)
-{
-	uint8_t *scratch = scratch_take();
-	if (!scratch)
-		return OUTCOME_NO_MEMORY;
-	struct pollfd p = {.fd = in, .events = POLLIN};
-	bool empty = (flags & SPLICE_F_NONBLOCK) && real.poll(&p, 1, 0) == 0;
-	ssize_t result = OUTCOME_AGAIN;
-	pthread_cleanup_push(scratch_clean_up, scratch);
-	if (!empty)
-		result = real.read(in, scratch, room < CHUNK ? room : CHUNK);
-	if (!empty && result < 0)
-		result = OUTCOME_ERRNO - errno;
-	struct iovec v = {scratch, (size_t)result};
-	if (result > 0)
-		result = block_send(out, entry, &v, 1, 0);
-	pthread_cleanup_pop(true);
-	return result;
-}
-
-/* The kernel's room is asked first: what has left the pipe must be taken. */
-static ssize_t pipe_to_session(int in, int out, uint64_t entry, size_t size, unsigned flags)
-{
-	for (;;) {
-		struct session *s = session_enter_by(out, entry);
-		if (!s)
-			return session_absent(out, entry);
-		session_advance(s, out);
-		size_t room = 0;
-		if (session_is_up(s))
-			room = record_flush(s, out) ? record_room(s, out, size) : 0;
-		else if (s->state != SESSION_FAILED)
-			room = SESSION_EARLY - s->early_end;
-		bool failed = s->state == SESSION_FAILED || s->kernel_error;
-		session_leave(s);
-		if (failed)
-			room = 1; /* the write below finds the errno */
-		if (room)
-			return fill_room(in, out, entry, size < room ? size : room, flags);
-		if ((flags & SPLICE_F_NONBLOCK) || kernel_nonblocking(out))
-			return OUTCOME_AGAIN;
-		struct pollfd p = {.fd = out, .events = POLLOUT};
-		if (block_poll(&p, 1, INT64_MAX, NULL, false) < 0)
-			return OUTCOME_ERRNO - errno;
-	}
-}
+/* ---- from a session -------------------------------------------------------------------------- */
 
 /* Looked at first, taken when the pipe has it. */
 static ssize_t pour(int in, uint64_t entry, int out, size_t size, bool waits,
@@ -200,7 +136,129 @@ static ssize_t session_to_pipe(int in, uint64_t entry, int out, size_t size, boo
 	return result;
 }
 
-/* What cannot be moved at all is the kernel's to refuse: it knows the errno. */
+/* ---- to a session ---------------------------------------------------------------------------- */
+
+/* How much it takes now, at the most size bytes; OUTCOME_AGAIN, and it will report EPOLLOUT. */
+static ssize_t room_of(struct session *s, int out, size_t size)
+{
+	session_advance(s, out);
+	if ((s->state == SESSION_OPEN || s->state == SESSION_SHUT_READ) && !s->shutdown_wanted) {
+		size_t room = record_flush(s, out) ? record_room(s, out, size) : 0;
+		return room ? (ssize_t)room : OUTCOME_AGAIN;
+	}
+	if (s->state > SESSION_HANDSHAKING)
+		return OUTCOME_RESET;
+	if (!s->to_self && !kernel_nonblocking(out))
+		return OUTCOME_AGAIN; /* as a write does, it waits for the handshake */
+	ssize_t refused = session_write_early(s, out, (const uint8_t *)"", 0);
+	size_t room = SESSION_EARLY - s->early_end;
+	return refused ? refused : (ssize_t)(size < room ? size : room);
+}
+
+/* Under one lock, so that the session takes what has left the pipe, whoever else writes to it. */
+static ssize_t feed(struct session *s, int in, int out, size_t size, uint8_t *scratch)
+{
+	ssize_t room = room_of(s, out, size < CHUNK ? size : CHUNK);
+	if (room < 0)
+		return room;
+	ssize_t got = kernel_pipe_read(in, scratch, (size_t)room);
+	if (got <= 0)
+		return got ? OUTCOME_ERRNO + got : 0;
+	if (s->state <= SESSION_HANDSHAKING)
+		return session_write_early(s, out, scratch, (size_t)got);
+	struct iovec v = {scratch, (size_t)got};
+	return record_write(s, out, (struct vector){&v, 1, 0}, (size_t)got, 0);
+}
+
+static ssize_t wait_session(int out, uint64_t entry, bool opening)
+{
+	if (!opening)
+		return wait_until(out, POLLOUT, kernel_deadline(out, SO_SNDTIMEO));
+	ssize_t done = block_handshake(out, entry);
+	return done == OUTCOME_RESET ? 0 : done; /* who asks next hears why */
+}
+
+/* The pipe has something.  An error, or that the session is shut, is told before it loses any. */
+static ssize_t drain(int in, int out, uint64_t entry, size_t size, uint8_t *scratch)
+{
+	if (table_unconnected(entry))
+		return unconnected_refusal(out, 0);
+	struct iovec nothing = {scratch, 0};
+	for (;;) {
+		ssize_t result = block_send(out, entry, &nothing, 1, 0);
+		if (result < 0)
+			return result;
+		struct session *s = session_enter_by(out, entry);
+		if (!s)
+			return session_absent(out, entry);
+		result = feed(s, in, out, size, scratch);
+		bool opening = s->state <= SESSION_HANDSHAKING && !s->to_self;
+		bool keeps = session_is_up(s) && s->tail;
+		session_leave(s);
+		if (keeps) /* what the kernel has not taken leaves though nobody writes again */
+			pending_keep(out, entry);
+		if (result == OUTCOME_AGAIN && !kernel_nonblocking(out)) {
+			result = wait_session(out, entry, opening);
+			if (result < 0)
+				return result;
+		} else if (result != OUTCOME_RESET) {
+			return result;
+		}
+	}
+}
+
+/* Until all is moved, the pipe empty, or the session full: a short count means that. */
+static ssize_t pipe_to_session(int in, int out, uint64_t entry, size_t size, bool waits)
+{
+	uint8_t *scratch = scratch_take();
+	if (!scratch)
+		return OUTCOME_NO_MEMORY;
+	size_t done = 0;
+	ssize_t result;
+	pthread_cleanup_push(scratch_clean_up, scratch);
+	do {
+		result = wait_pipe(in, POLLIN, waits && !done);
+		if (result > 0)
+			result = result & POLLIN
+				? drain(in, out, entry, size - done, scratch) : 0; /* its end */
+		if (result > 0)
+			done += (size_t)result;
+	} while (done < size && (result > 0 || (result == MISSED && waits && !done)));
+	pthread_cleanup_pop(true);
+	return done ? (ssize_t)done : result;
+}
+
+/* ---- doors ----------------------------------------------------------------------------------- */
+
+/*
+ * What cannot be moved at all is the kernel's to refuse: it knows the errno.  A number may have
+ * become another's, or the socket may have got its connection, while the call waited.
+ */
+static bool look_again(ssize_t result, int fd, uint64_t entry)
+{
+	return result == OUTCOME_GONE && (!(entry & 1) || descriptor_settled(fd, entry));
+}
+
+DOOR ssize_t sendfile64(int out, int in, off64_t *offset, size_t size)
+{
+	uint64_t entry = door_output(out);
+	if (!entry)
+		return real.sendfile64(out, in, offset, size);
+	int saved = errno;
+	ssize_t result = table_unconnected(entry)
+		? unconnected_refusal(out, 0) : file_to_session(out, entry, in, offset, size);
+	errno = saved;
+	return door_report(result, false);
+}
+
+DOOR ssize_t sendfile(int out, int in, off_t *offset, size_t size)
+{
+	_Static_assert(sizeof(off_t) == sizeof(off64_t), "one sendfile serves both");
+	if (!door_output(out))
+		return real.sendfile(out, in, offset, size);
+	return sendfile64(out, in, offset, size);
+}
+
 enum { SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT };
 
 DOOR ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t size,
@@ -213,12 +271,10 @@ DOOR ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset, si
 		return real.splice(in, in_offset, out, out_offset, size, flags);
 	int saved = errno;
 	bool waits = !(flags & SPLICE_F_NONBLOCK) && !(pipe & O_NONBLOCK);
-	ssize_t result;
-	if (table_unconnected(to))
-		result = unconnected_refusal(out, flags & SPLICE_F_NONBLOCK ? MSG_DONTWAIT : 0);
-	else
-		result = to ? pipe_to_session(in, out, to, size, flags)
-		            : session_to_pipe(in, from, out, size, waits);
+	ssize_t result = from ? session_to_pipe(in, from, out, size, waits)
+	                      : pipe_to_session(in, out, to, size, waits);
 	errno = saved;
+	if (look_again(result, from ? in : out, from ? from : to))
+		return splice(in, in_offset, out, out_offset, size, flags);
 	return door_report(result, false);
 }
