@@ -92,6 +92,10 @@ static ssize_t wait_until(int fd, short events, int64_t deadline)
 	return ready ? p.revents : OUTCOME_AGAIN;
 }
 
+/*
+ * How the kernel splices, and so do we: the pipe comes first, and alone heeds SPLICE_F_NONBLOCK and
+ * its own O_NONBLOCK; whether to wait for the socket is the socket's affair.
+ */
 static ssize_t wait_pipe(int fd, short events, bool waits)
 {
 	return wait_until(fd, events, waits ? INT64_MAX : 0);
@@ -103,12 +107,10 @@ static ssize_t wait_pipe(int fd, short events, bool waits)
 /* ---- from a session -------------------------------------------------------------------------- */
 
 /* Looked at first, taken when the pipe has it. */
-static ssize_t pour(int in, uint64_t entry, int out, size_t size, bool waits,
-                    uint8_t *scratch)
+static ssize_t pour(int in, uint64_t entry, int out, size_t size, uint8_t *scratch)
 {
 	struct iovec v = {scratch, size < CHUNK ? size : CHUNK};
-	int wait = waits ? 0 : MSG_DONTWAIT;
-	ssize_t seen = size ? block_receive(in, entry, &v, 1, MSG_PEEK | wait) : 0;
+	ssize_t seen = size ? block_receive(in, entry, &v, 1, MSG_PEEK) : 0;
 	if (seen <= 0)
 		return seen;
 	ssize_t put = kernel_pipe_write(out, scratch, (size_t)seen);
@@ -130,7 +132,7 @@ static ssize_t session_to_pipe(int in, uint64_t entry, int out, size_t size, boo
 		result = wait_pipe(out, POLLOUT, waits);
 		if (result > 0)
 			result = result & POLLERR ? OUTCOME_PIPE /* nobody reads it */
-			                          : pour(in, entry, out, size, waits, scratch);
+			                          : pour(in, entry, out, size, scratch);
 	} while (result == MISSED && waits);
 	pthread_cleanup_pop(true);
 	return result;
