@@ -243,20 +243,28 @@ static bool look_again(ssize_t result, int fd, uint64_t entry)
 
 DOOR ssize_t sendfile64(int out, int in, off64_t *offset, size_t size)
 {
-	uint64_t entry = door_output(out);
-	if (!entry)
+	uint64_t to = door_output(out), from = to ? 0 : door_session(in);
+	int pipe = from && !offset ? pipe_flags(out, O_RDONLY) : -1;
+	if (!to && pipe < 0)
 		return real.sendfile64(out, in, offset, size);
 	int saved = errno;
-	ssize_t result = table_unconnected(entry)
-		? unconnected_refusal(out, 0) : file_to_session(out, entry, in, offset, size);
+	ssize_t result;
+	if (table_unconnected(to))
+		result = unconnected_refusal(out, 0);
+	else if (to)
+		result = file_to_session(out, to, in, offset, size);
+	else
+		result = session_to_pipe(in, from, out, size, !(pipe & O_NONBLOCK));
 	errno = saved;
+	if (look_again(result, to ? out : in, to ? to : from))
+		return sendfile64(out, in, offset, size);
 	return door_report(result, false);
 }
 
 DOOR ssize_t sendfile(int out, int in, off_t *offset, size_t size)
 {
 	_Static_assert(sizeof(off_t) == sizeof(off64_t), "one sendfile serves both");
-	if (!door_output(out))
+	if (!door_output(out) && !door_session(in))
 		return real.sendfile(out, in, offset, size);
 	return sendfile64(out, in, offset, size);
 }
