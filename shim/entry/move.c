@@ -11,10 +11,19 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What one round carries: four records. */
 enum { CHUNK = 4 * TLS_PLAIN };
+
+/* Where a file ends; 0: not known.  What the count asks for beyond it does not follow, and must not
+ * be waited for. */
+static off64_t end_of(int in)
+{
+	struct stat status;
+	return fstat(in, &status) == 0 && S_ISREG(status.st_mode) ? status.st_size : 0;
+}
 
 /*
  * sendfile(2).  The file is read at its place, not through its position, and the position (or
@@ -25,6 +34,7 @@ static ssize_t copy_file(int out, uint64_t entry, int in, off64_t at, size_t siz
 {
 	size_t done = 0;
 	ssize_t result = 0;
+	off64_t end = -1;
 	while (done < size) {
 		size_t part = size - done < CHUNK ? size - done : CHUNK;
 		ssize_t got = pread64(in, scratch, part, at + (off64_t)done);
@@ -33,8 +43,11 @@ static ssize_t copy_file(int out, uint64_t entry, int in, off64_t at, size_t siz
 			break;
 		}
 		struct iovec v = {scratch, (size_t)got};
-		int more = (size_t)got < size - done ? MSG_MORE : 0;
-		result = block_send(out, entry, &v, 1, more);
+		bool more = (size_t)got < size - done;
+		if (more && end < 0)
+			end = end_of(in);
+		more = more && at + (off64_t)done + got < end;
+		result = block_send(out, entry, &v, 1, more ? MSG_MORE : 0);
 		if (result > 0)
 			done += (size_t)result;
 		if (result < got)
