@@ -5,11 +5,14 @@
 #include "shim/base/real.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
 #include <time.h>
 
 /*
@@ -44,6 +47,39 @@ ssize_t kernel_send(int fd, const void *buffer, size_t size, int flags)
 ssize_t kernel_skip(int fd, size_t size)
 {
 	return call(SYS_recvfrom, fd, 0, (long)size, MSG_TRUNC | MSG_DONTWAIT, 0, 0);
+}
+
+/*
+ * Named pipes, and all of them before Linux 6.4, know no RWF_NOWAIT (readv(2)).  There poll(2) is
+ * asked first; a writable pipe has room for a page at the least, and takes PIPE_BUF bytes whole
+ * (pipe(7)).  Only somebody at the same end of it who comes in between can make such a call wait.
+ */
+ssize_t kernel_pipe_read(int fd, void *buffer, size_t size)
+{
+	struct iovec v = {buffer, size};
+	ssize_t got = call(SYS_preadv2, fd, (long)&v, 1, -1, -1, RWF_NOWAIT);
+	if (got != -EOPNOTSUPP)
+		return got;
+	return kernel_poll(fd, POLLIN) ? call(SYS_read, fd, (long)buffer, (long)size, 0, 0, 0)
+	                               : -EAGAIN;
+}
+
+ssize_t kernel_pipe_write(int fd, const void *buffer, size_t size)
+{
+	struct iovec v = {(void *)buffer, size};
+	ssize_t put = call(SYS_pwritev2, fd, (long)&v, 1, -1, -1, RWF_NOWAIT);
+	if (put != -EOPNOTSUPP)
+		return put;
+	size_t done = 0;
+	put = -EAGAIN;
+	while (done < size && (kernel_poll(fd, POLLOUT) & POLLOUT)) {
+		size_t part = size - done < PIPE_BUF ? size - done : PIPE_BUF;
+		put = call(SYS_write, fd, (long)buffer + (long)done, (long)part, 0, 0, 0);
+		if (put < 0)
+			break;
+		done += (size_t)put;
+	}
+	return done ? (ssize_t)done : put;
 }
 
 int kernel_poll(int fd, int events)
@@ -119,6 +155,16 @@ bool kernel_may_wait_to_read(int fd)
 {
 	long flags = call(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
 	return flags >= 0 && !(flags & (O_NONBLOCK | O_PATH)) && (flags & O_ACCMODE) != O_WRONLY;
+}
+
+int64_t kernel_deadline(int fd, int option)
+{
+	struct timeval limit = {0};
+	socklen_t length = sizeof limit;
+	kernel_getsockopt(fd, SOL_SOCKET, option, &limit, &length);
+	if (!limit.tv_sec && !limit.tv_usec)
+		return INT64_MAX;
+	return kernel_now() + limit.tv_sec * 1000000000LL + limit.tv_usec * 1000LL;
 }
 
 bool kernel_resets_on_close(int fd)

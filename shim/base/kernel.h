@@ -19,6 +19,9 @@ ssize_t kernel_recv(int fd, void *buffer, size_t size, int flags);         /* MS
 ssize_t kernel_send(int fd, const void *buffer, size_t size, int flags);   /* + MSG_NOSIGNAL */
 /* Drops up to size bytes of the receive queue without copying them (tcp(7), MSG_TRUNC). */
 ssize_t kernel_skip(int fd, size_t size);
+/* A pipe, whatever its flags: what can be read or written at once, or -EAGAIN. */
+ssize_t kernel_pipe_read(int fd, void *buffer, size_t size);
+ssize_t kernel_pipe_write(int fd, const void *buffer, size_t size); /* may raise SIGPIPE */
 /* Nothing was done and the connection is as it was: no room, or no memory at this moment. */
 static inline bool kernel_passing(ssize_t error)
 {
@@ -34,6 +37,8 @@ uint32_t kernel_notsent_lowat(void); /* the default of TCP_NOTSENT_LOWAT; UINT32
 int kernel_unsent(int fd); /* tcp(7), SIOCOUTQNSD */
 bool kernel_nonblocking(int fd);
 bool kernel_may_wait_to_read(int fd);
+/* SO_RCVTIMEO or SO_SNDTIMEO from now on, CLOCK_MONOTONIC ns; INT64_MAX: none. */
+int64_t kernel_deadline(int fd, int option);
 bool kernel_resets_on_close(int fd); /* socket(7), SO_LINGER with no time */
 uint64_t kernel_cookie(int fd); /* SO_COOKIE: which socket it is, whatever its number; 0: none */
 bool kernel_connected(int fd); /* has a peer: TCP's handshake is through */
