@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* splice from the socket into a pipe with little room or none: what fits is moved, no more. */
-/* NOT thread: ThreadSanitizer keeps signals back until a poll is over */
+/* NOT thread: ThreadSanitizer, which does not know splice, keeps signals back until it is over */
 #include "../trace.h"
 
 #include <sys/stat.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* SPLICE_F_NONBLOCK speaks of the pipe: whether the socket waits its own O_NONBLOCK says. */
-/* NOT thread: ThreadSanitizer keeps signals back until a read is over */
 #include "../trace.h"
 
 static char buffer[65536];
