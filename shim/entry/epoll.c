@@ -48,10 +48,16 @@ static int wait_beside(int ep, struct epoll_event *events, int count, int64_t de
 	}
 }
 
+/* Nothing to wait for, or no set: the kernel says so, at once. */
+static bool is_mistake(int ep, int count)
+{
+	return ep < 0 || count <= 0 || table_session(ep);
+}
+
 DOOR int epoll_pwait(int ep, struct epoll_event *events, int count, int timeout,
                      const sigset_t *mask)
 {
-	if (!pending_any() && !registration_any())
+	if ((!pending_any() && !registration_any()) || is_mistake(ep, count))
 		return real.epoll_pwait(ep, events, count, timeout, mask);
 	int64_t deadline = timeout < 0 ? INT64_MAX : kernel_now() + timeout * 1000000LL;
 	return wait_beside(ep, events, count, deadline, mask);
@@ -69,7 +75,9 @@ DOOR int epoll_pwait2(int ep, struct epoll_event *events, int count, const struc
 {
 	if (!real.epoll_pwait2)
 		return (int)outcome_report(OUTCOME_ERRNO - ENOSYS, true);
-	if (!pending_any() && !registration_any())
+	bool no_time = timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 ||
+	                           timeout->tv_nsec >= 1000000000);
+	if ((!pending_any() && !registration_any()) || no_time || is_mistake(ep, count))
 		return real.epoll_pwait2(ep, events, count, timeout, mask);
 	int64_t deadline = INT64_MAX;
 	if (timeout && timeout->tv_sec < 1000000000)

@@ -9,6 +9,12 @@
 #include <pthread.h>
 #include <string.h>
 
+/* The kernel says EINVAL (clock_nanosleep(2) has the range). */
+static bool is_no_time(const struct timespec *t)
+{
+	return t && (t->tv_sec < 0 || t->tv_nsec < 0 || t->tv_nsec >= 1000000000);
+}
+
 static int64_t deadline_of(const struct timespec *timeout)
 {
 	if (!timeout)
@@ -44,7 +50,7 @@ DOOR int __poll_chk(struct pollfd *fds, nfds_t count, int timeout, size_t limit)
 DOOR int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
                const sigset_t *mask)
 {
-	if (!table_end() || !any_ours(fds, count))
+	if (!table_end() || is_no_time(timeout) || !any_ours(fds, count))
 		return real.ppoll(fds, count, timeout, mask);
 	return block_poll(fds, count, deadline_of(timeout), mask, true);
 }
@@ -89,19 +95,44 @@ static void clear(fd_set *set, int count)
 enum { READS = POLLIN | POLLRDNORM | POLLHUP | POLLERR, WRITES = POLLOUT | POLLERR };
 
 /* The kernel's own table of what counts as readable and writable (fs/select.c, POLLIN_SET ...). */
+static short news_of(const struct pollfd *p)
+{
+	short news = p->events & p->revents & POLLPRI;
+	if ((p->events & POLLIN) && (p->revents & READS))
+		news |= POLLIN;
+	if ((p->events & POLLOUT) && (p->revents & WRITES))
+		news |= POLLOUT;
+	return news;
+}
+
 static int tell(const struct pollfd *fds, int found, fd_set *r, fd_set *w, fd_set *e)
 {
 	int told = 0;
 	for (int i = 0; i < found; i++) {
-		short asked = fds[i].events, said = fds[i].revents;
-		if ((asked & POLLIN) && (said & READS))
+		short news = news_of(&fds[i]);
+		if (news & POLLIN)
 			put(r, fds[i].fd), told++;
-		if ((asked & POLLOUT) && (said & WRITES))
+		if (news & POLLOUT)
 			put(w, fds[i].fd), told++;
-		if ((asked & POLLPRI) && (said & POLLPRI))
+		if (news & POLLPRI)
 			put(e, fds[i].fd), told++;
 	}
 	return told;
+}
+
+/*
+ * poll(2) tells an end that was not asked for, select(2) does not.  Whose end was told has no more
+ * to tell, and is left out; true: nobody had anything else.
+ */
+static bool only_ends(struct pollfd *fds, int found)
+{
+	bool only = true;
+	for (int i = 0; i < found; i++)
+		only &= !news_of(&fds[i]) && !(fds[i].revents & POLLNVAL);
+	for (int i = 0; only && i < found; i++)
+		if (fds[i].revents)
+			fds[i].fd = -1;
+	return only;
 }
 
 /* A thread that is cancelled as it waits gives the set back. */
@@ -126,7 +157,10 @@ static int select_as_poll(int count, fd_set *r, fd_set *w, fd_set *e, int64_t de
 		if (events)
 			fds[found++] = (struct pollfd){.fd = fd, .events = events};
 	}
-	int ready = fds ? poll_scratch(fds, found, deadline, mask) : -1;
+	int ready;
+	do
+		ready = fds ? poll_scratch(fds, found, deadline, mask) : -1;
+	while (ready > 0 && only_ends(fds, found));
 	bool bad = false;
 	for (int i = 0; ready > 0 && i < found; i++)
 		bad |= fds[i].revents & POLLNVAL;
@@ -143,7 +177,8 @@ static int select_as_poll(int count, fd_set *r, fd_set *w, fd_set *e, int64_t de
 /* Linux writes the time that is left back; programs rely on it. */
 DOOR int select(int count, fd_set *r, fd_set *w, fd_set *e, struct timeval *timeout)
 {
-	if (!table_end() || count < 0 || !selects_ours(count, r, w, e))
+	bool no_time = timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0);
+	if (!table_end() || no_time || count < 0 || !selects_ours(count, r, w, e))
 		return real.select(count, r, w, e, timeout);
 	int64_t deadline = INT64_MAX;
 	if (timeout)
@@ -161,7 +196,7 @@ DOOR int select(int count, fd_set *r, fd_set *w, fd_set *e, struct timeval *time
 DOOR int pselect(int count, fd_set *r, fd_set *w, fd_set *e, const struct timespec *timeout,
                  const sigset_t *mask)
 {
-	if (!table_end() || count < 0 || !selects_ours(count, r, w, e))
+	if (!table_end() || is_no_time(timeout) || count < 0 || !selects_ours(count, r, w, e))
 		return real.pselect(count, r, w, e, timeout, mask);
 	return select_as_poll(count, r, w, e, deadline_of(timeout), mask);
 }
