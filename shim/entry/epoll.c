@@ -23,8 +23,11 @@ DOOR int epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 		session_leave(s);
 	}
 	errno = saved;
+	/* Another thread may be told of it before this call returns. */
+	if (op != EPOLL_CTL_DEL && event)
+		registration_note(ep, op, fd, entry, event);
 	int result = real.epoll_ctl(ep, op, fd, event);
-	if (result == 0)
+	if (result == 0 && op == EPOLL_CTL_DEL)
 		registration_note(ep, op, fd, entry, event);
 	return result;
 }
@@ -54,19 +57,37 @@ static bool is_mistake(int ep, int count)
 	return ep < 0 || count <= 0 || table_session(ep);
 }
 
+/*
+ * A wait that began before there was anything of ours may end with it.  True: it was all no news,
+ * and the wait begins anew.
+ */
+static bool was_overtaken(int ep, struct epoll_event *events, int *found)
+{
+	if (*found <= 0 || !registration_any())
+		return false;
+	*found = registration_filter(ep, events, *found);
+	return *found == 0;
+}
+
 DOOR int epoll_pwait(int ep, struct epoll_event *events, int count, int timeout,
                      const sigset_t *mask)
 {
-	if ((!pending_any() && !registration_any()) || is_mistake(ep, count))
-		return real.epoll_pwait(ep, events, count, timeout, mask);
+	if ((!pending_any() && !registration_any()) || is_mistake(ep, count)) {
+		int found = real.epoll_pwait(ep, events, count, timeout, mask);
+		if (!was_overtaken(ep, events, &found))
+			return found;
+	}
 	int64_t deadline = timeout < 0 ? INT64_MAX : kernel_now() + timeout * 1000000LL;
 	return wait_beside(ep, events, count, deadline, mask);
 }
 
 DOOR int epoll_wait(int ep, struct epoll_event *events, int count, int timeout)
 {
-	if (!pending_any() && !registration_any())
-		return real.epoll_wait(ep, events, count, timeout);
+	if (!pending_any() && !registration_any()) {
+		int found = real.epoll_wait(ep, events, count, timeout);
+		if (!was_overtaken(ep, events, &found))
+			return found;
+	}
 	return epoll_pwait(ep, events, count, timeout, NULL);
 }
 
@@ -77,8 +98,11 @@ DOOR int epoll_pwait2(int ep, struct epoll_event *events, int count, const struc
 		return (int)outcome_report(OUTCOME_ERRNO - ENOSYS, true);
 	bool no_time = timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 ||
 	                           timeout->tv_nsec >= 1000000000);
-	if ((!pending_any() && !registration_any()) || no_time || is_mistake(ep, count))
-		return real.epoll_pwait2(ep, events, count, timeout, mask);
+	if ((!pending_any() && !registration_any()) || no_time || is_mistake(ep, count)) {
+		int found = real.epoll_pwait2(ep, events, count, timeout, mask);
+		if (!was_overtaken(ep, events, &found))
+			return found;
+	}
 	int64_t deadline = INT64_MAX;
 	if (timeout && timeout->tv_sec < 1000000000)
 		deadline = kernel_now() + timeout->tv_sec * 1000000000LL + timeout->tv_nsec;

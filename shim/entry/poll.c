@@ -6,7 +6,9 @@
 #include "shim/base/scratch.h"
 #include "shim/session/pending.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The kernel says EINVAL (clock_nanosleep(2) has the range). */
@@ -75,6 +77,24 @@ static bool in(const fd_set *set, int fd)
 static void put(fd_set *set, int fd)
 {
 	((unsigned long *)set)[fd / 64] |= 1UL << fd % 64;
+}
+
+/*
+ * select(2) looks no further than the kernel's table of descriptors goes (proc(5), FDSize).
+ * Programs rely on it: they ask for getdtablesize(), whatever that is, with a set of 1024.
+ */
+static int within_table(int count)
+{
+	char text[2048];
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return count;
+	ssize_t size = real.read(fd, text, sizeof text - 1);
+	real.close(fd);
+	text[size > 0 ? size : 0] = 0;
+	const char *line = strstr(text, "\nFDSize:");
+	int end = line ? atoi(line + sizeof "\nFDSize:" - 1) : 0;
+	return end > 0 && end < count ? end : count;
 }
 
 static bool selects_ours(int count, const fd_set *r, const fd_set *w, const fd_set *e)
@@ -146,11 +166,22 @@ __attribute__((noinline)) static int poll_scratch(struct pollfd *fds, int count,
 	return ready;
 }
 
+/* poll(2) is bound by RLIMIT_NOFILE, select(2) is not; handshakes then wait for another call. */
+static int select_itself(int count, fd_set *r, fd_set *w, fd_set *e, int64_t deadline,
+                         const sigset_t *mask)
+{
+	int64_t left = deadline == INT64_MAX ? 0 : deadline - kernel_now();
+	struct timespec time = {left / 1000000000, left % 1000000000};
+	if (left < 0)
+		time = (struct timespec){0, 0};
+	return real.pselect(count, r, w, e, deadline == INT64_MAX ? NULL : &time, mask);
+}
+
 static int select_as_poll(int count, fd_set *r, fd_set *w, fd_set *e, int64_t deadline,
                           const sigset_t *mask)
 {
 	struct pollfd *fds = (struct pollfd *)scratch_take();
-	int found = 0;
+	int found = 0, saved = errno;
 	for (int fd = 0; fds && fd < count && (size_t)found < SCRATCH_SIZE / sizeof *fds; fd++) {
 		short events = (short)((in(r, fd) ? POLLIN : 0) | (in(w, fd) ? POLLOUT : 0) |
 		                       (in(e, fd) ? POLLPRI : 0));
@@ -161,7 +192,7 @@ static int select_as_poll(int count, fd_set *r, fd_set *w, fd_set *e, int64_t de
 	do
 		ready = fds ? poll_scratch(fds, found, deadline, mask) : -1;
 	while (ready > 0 && only_ends(fds, found));
-	bool bad = false;
+	bool bad = false, too_many = !fds || (ready < 0 && errno == EINVAL);
 	for (int i = 0; ready > 0 && i < found; i++)
 		bad |= fds[i].revents & POLLNVAL;
 	if (ready >= 0 && !bad) {
@@ -171,7 +202,14 @@ static int select_as_poll(int count, fd_set *r, fd_set *w, fd_set *e, int64_t de
 		ready = ready ? tell(fds, found, r, w, e) : 0;
 	}
 	scratch_give((uint8_t *)fds);
-	return bad ? (int)door_report(OUTCOME_BAD_DESCRIPTOR, true) : ready;
+	int end = bad ? within_table(count) : count;
+	if (!bad && !too_many)
+		return ready;
+	errno = saved;
+	if (end < count)
+		return select_as_poll(end, r, w, e, deadline, mask);
+	return too_many ? select_itself(count, r, w, e, deadline, mask)
+	                : (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
 }
 
 /* Linux writes the time that is left back; programs rely on it. */
@@ -181,11 +219,13 @@ DOOR int select(int count, fd_set *r, fd_set *w, fd_set *e, struct timeval *time
 	if (!table_end() || no_time || count < 0 || !selects_ours(count, r, w, e))
 		return real.select(count, r, w, e, timeout);
 	int64_t deadline = INT64_MAX;
-	if (timeout)
+	if (timeout && timeout->tv_sec < 1000000000)
 		deadline = kernel_now() + timeout->tv_sec * 1000000000LL +
 		           timeout->tv_usec * 1000LL;
+	if (count > FD_SETSIZE)
+		count = within_table(count);
 	int ready = select_as_poll(count, r, w, e, deadline, NULL);
-	if (timeout) {
+	if (timeout && deadline != INT64_MAX) {
 		int64_t left = deadline - kernel_now();
 		left = left > 0 ? left : 0;
 		*timeout = (struct timeval){left / 1000000000, left % 1000000000 / 1000};
@@ -198,5 +238,7 @@ DOOR int pselect(int count, fd_set *r, fd_set *w, fd_set *e, const struct timesp
 {
 	if (!table_end() || is_no_time(timeout) || count < 0 || !selects_ours(count, r, w, e))
 		return real.pselect(count, r, w, e, timeout, mask);
+	if (count > FD_SETSIZE)
+		count = within_table(count);
 	return select_as_poll(count, r, w, e, deadline_of(timeout), mask);
 }

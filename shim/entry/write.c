@@ -101,6 +101,8 @@ DOOR ssize_t sendto(int fd, const void *buffer, size_t size, int flags, const st
                     socklen_t length)
 {
 	uint64_t entry = door_output(fd);
+	if ((entry & 1) && (flags & MSG_FASTOPEN))
+		return door_report(OUTCOME_ERRNO - EISCONN, true);
 	if (!(entry & 1) && opens(flags, to) && connect(fd, to, length) < 0)
 		return -1;
 	if (!entry && !opens(flags, to))
@@ -137,6 +139,20 @@ static bool may_pass(const struct msghdr *message)
 	return true;
 }
 
+/* Control messages that TCP does not know are the kernel's to refuse: it is sent them alone. */
+static bool is_refused(int fd, const struct msghdr *message)
+{
+	struct msghdr alone = {
+		.msg_control = message->msg_control,
+		.msg_controllen = message->msg_controllen,
+	};
+	int saved = errno;
+	bool refused = real.sendmsg(fd, &alone, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+	               errno == EINVAL;
+	errno = saved;
+	return refused;
+}
+
 DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	uint64_t entry = door_output(fd);
@@ -155,6 +171,8 @@ DOOR ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 	if (!entry)
 		return message->msg_controllen && !may_pass(message)
 			? -1 : real.sendmsg(fd, &plain, flags);
+	if ((entry & 1) && message->msg_controllen && is_refused(fd, message))
+		return door_report(OUTCOME_ERRNO - EINVAL, true);
 	if (!door_takes(message->msg_iovlen))
 		return real.sendmsg(fd, message, flags);
 	return transmit(fd, entry, message->msg_iov, (int)message->msg_iovlen, flags);

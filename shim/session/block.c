@@ -112,13 +112,21 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 		                  h->entries, HIDDEN, &deadline) : 0;
 	struct timespec left;
 	int ready = real.ppoll(h->set, count + extra, until(deadline, &left), mask);
-	if (ready <= 0)
+	if (ready < 0 && errno == EINVAL && extra) {
+		/* RLIMIT_NOFILE bounds poll(2), too: then ours are tried in turn. */
+		int64_t soon = kernel_now() + TURN / 10;
+		for (unsigned i = 0; i < extra; i++)
+			h->set[count + i].revents = h->set[count + i].events;
+		deadline = soon < deadline ? soon : deadline;
+		ready = real.ppoll(h->set, count, until(deadline, &left), mask);
+	}
+	if (ready < 0)
 		return ready;
 	for (unsigned i = 0; i < extra; i++)
 		if (h->set[count + i].revents)
 			advance(h->set[count + i].fd, h->entries[i]);
 	int told = 0;
-	for (nfds_t i = 0; i < count; i++) {
+	for (nfds_t i = 0; ready && i < count; i++) {
 		short said = h->set[i].revents;
 		uint64_t entry = said ? table_session(fds[i].fd) : 0;
 		if (entry)
@@ -164,16 +172,6 @@ int block_poll(struct pollfd *fds, nfds_t count, int64_t deadline, const sigset_
 }
 
 /* ---- waiting for one session ----------------------------------------------------------------- */
-
-static int64_t timeout_of(int fd, int option)
-{
-	struct timeval limit = {0};
-	socklen_t length = sizeof limit;
-	kernel_getsockopt(fd, SOL_SOCKET, option, &limit, &length);
-	if (!limit.tv_sec && !limit.tv_usec)
-		return INT64_MAX;
-	return kernel_now() + limit.tv_sec * 1000000000LL + limit.tv_usec * 1000LL;
-}
 
 /*
  * Several threads may wait for one handshake, a reader and a writer.  Were both to poll, the bytes
@@ -282,7 +280,7 @@ static ssize_t wait_to_read(int fd, uint64_t entry, int64_t *deadline)
 {
 	bool first = !*deadline;
 	if (first)
-		*deadline = timeout_of(fd, SO_RCVTIMEO);
+		*deadline = kernel_deadline(fd, SO_RCVTIMEO);
 	if (session_peek_state(entry) <= SESSION_HANDSHAKING)
 		return wait_handshake(fd, entry, *deadline);
 	int saved = errno;
@@ -405,6 +403,7 @@ static ssize_t read_now(int fd, uint64_t entry, struct vector v, size_t size, in
 struct peek {
 	size_t got; /* when the queue's length was asked */
 	int queued;
+	int64_t deadline;
 };
 
 static bool peek_again(int fd, struct peek *peek, size_t got, size_t size, int flags)
@@ -421,6 +420,10 @@ static bool peek_again(int fd, struct peek *peek, size_t got, size_t size, int f
 		return real.ioctl(fd, FIONREAD, &peek->queued) == 0;
 	}
 	peek->got = 0;
+	if (!peek->deadline)
+		peek->deadline = kernel_deadline(fd, SO_RCVTIMEO);
+	else if (kernel_now() >= peek->deadline)
+		return false;
 	/* tcp(7), MSG_TRUNC: nothing is copied. */
 	ssize_t seen = real.recv(fd, &byte, (size_t)queued + 1,
 	                         MSG_PEEK | MSG_WAITALL | MSG_TRUNC);
@@ -548,7 +551,7 @@ ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, i
 		if (deadline < 0 && !may_wait(fd, flags))
 			return done ? (ssize_t)done : OUTCOME_AGAIN;
 		if (deadline < 0)
-			deadline = timeout_of(fd, SO_SNDTIMEO);
+			deadline = kernel_deadline(fd, SO_SNDTIMEO);
 		ssize_t waited = wait_to_write(fd, entry, deadline);
 		if (waited < 0)
 			return done ? (ssize_t)done : waited;
@@ -589,7 +592,7 @@ ssize_t block_beside(int fd, bool accepting)
 	if (!kernel_may_wait_to_read(fd) ||
 	    kernel_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 0) != accepting)
 		return 0;
-	ssize_t waited = wait_for(fd, POLLIN, timeout_of(fd, SO_RCVTIMEO));
+	ssize_t waited = wait_for(fd, POLLIN, kernel_deadline(fd, SO_RCVTIMEO));
 	return waited > 0 ? 0 : waited;
 }
 

@@ -103,7 +103,7 @@ UNUSED static struct link_pair *link_new(enum policy_side side, struct end *peer
 	                   (struct sockaddr *)&remote));
 	pending_add(l->fd, table_get(l->fd));
 	l->entry = table_get(l->fd);
-	session_connected(l->entry, NULL);
+	session_connected(l->fd, l->entry, NULL);
 	l->peer = peer ? peer : end_new(side == POLICY_ACCEPT ? POLICY_CONNECT : POLICY_ACCEPT,
 	                                side == POLICY_ACCEPT ? "client" : "server");
 	end_start(l->peer);
