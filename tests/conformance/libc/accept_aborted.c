@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Connections that end before they are accepted: by a reset, by words and an end. */
+/* Connections that end before they are accepted: by a reset, by words and a reset, or an end. */
 #include "../trace.h"
 
 static const struct linger hard = {.l_onoff = 1};
 static char buffer[16];
 
 /* Says something and goes; the listener may be asked first. */
-static void speak_and_go(const char *name, int l, bool asked)
+static void speak_and_go(const char *name, int l, bool reset, bool asked)
 {
 	step(name);
 	int c = connect_to(l);
 	T(write(c, "words", 5));
+	if (reset)
+		MUST(setsockopt(c, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard)));
 	T(close(c));
 	if (asked)
 		say_poll("l", l, POLLIN, -1);
@@ -36,8 +38,9 @@ int main(void)
 	T(send(s, "x", 1, MSG_NOSIGNAL));
 	T(close(s));
 
-	speak_and_go("words and an end", l, false);
-	speak_and_go("words and an end, and the listener polled for", l, true);
+	speak_and_go("words and an end", l, false, false);
+	speak_and_go("words and an end, and the listener polled for", l, false, true);
+	speak_and_go("words and a reset", l, true, false);
 
 	step("a row of them, and one that stays");
 	int stays = -1;

@@ -84,5 +84,6 @@ int main(void)
 	receive("received with little room", 1, 1, 0);
 	receive("received with none", 0, 0, 0);
 	receive("received with MSG_WAITALL", sizeof(a), 64, MSG_DONTWAIT | MSG_WAITALL);
+	receive("received with MSG_CMSG_CLOEXEC", sizeof(a), 64, MSG_CMSG_CLOEXEC);
 	return 0;
 }
