@@ -120,7 +120,7 @@ DOOR long syscall(long number, ...)
 	va_end(arguments);
 	if (is_refused(number) || (number == SYS_io_submit && submits_session(a)))
 		return outcome_report(OUTCOME_ERRNO - ENOSYS, true);
-	if (table_end() && through_door(number, a, &result))
+	if (table_size && through_door(number, a, &result))
 		return result;
 	return real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
