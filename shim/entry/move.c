@@ -86,32 +86,13 @@ static int pipe_flags(int fd, int wrong)
 	return real.fcntl(fd, F_GETPIPE_SZ) < 0 ? -1 : flags;
 }
 
-/* signal(7), SA_RESTART: a wait without an end goes on, and a look is no wait at all. */
-static bool goes_on(int64_t deadline)
-{
-	return errno == EINTR && (!deadline || (deadline == INT64_MAX && kernel_restarts()));
-}
-
-/* What poll says, or an outcome. */
-static ssize_t wait_until(int fd, short events, int64_t deadline)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-	int ready;
-	do
-		ready = block_poll(&p, 1, deadline, NULL, false);
-	while (ready < 0 && goes_on(deadline));
-	if (ready < 0)
-		return errno == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - errno;
-	return ready ? p.revents : OUTCOME_AGAIN;
-}
-
 /*
  * How the kernel splices, and so do we: the pipe comes first, and alone heeds SPLICE_F_NONBLOCK and
  * its own O_NONBLOCK; whether to wait for the socket is the socket's affair.
  */
 static ssize_t wait_pipe(int fd, short events, bool waits)
 {
-	return wait_until(fd, events, waits ? INT64_MAX : 0);
+	return block_wait(fd, events, waits ? INT64_MAX : 0);
 }
 
 /* The pipe was ready, and somebody else was faster. */
@@ -188,7 +169,7 @@ static ssize_t feed(struct session *s, int in, int out, size_t size, uint8_t *sc
 static ssize_t wait_session(int out, uint64_t entry, bool opening)
 {
 	if (!opening)
-		return wait_until(out, POLLOUT, kernel_deadline(out, SO_SNDTIMEO));
+		return block_wait(out, POLLOUT, kernel_deadline(out, SO_SNDTIMEO));
 	ssize_t done = block_handshake(out, entry);
 	return done == OUTCOME_RESET ? 0 : done; /* who asks next hears why */
 }

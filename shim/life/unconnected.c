@@ -5,14 +5,13 @@
 #include "shim/base/arena.h"
 #include "shim/base/kernel.h"
 #include "shim/base/process.h"
-#include "shim/base/real.h"
 #include "shim/base/table.h"
 #include "shim/life/birth.h"
 #include "shim/life/descriptor.h"
 #include "shim/life/inherit.h"
+#include "shim/session/block.h"
 #include "shim/session/outcome.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
@@ -38,10 +37,13 @@ void unconnected_streams(int fd)
 bool unconnected_names(int fd, uint64_t mark, uint64_t entry)
 {
 	bool streams = mark == TABLE_STREAM;
-	uint64_t cookie = kernel_cookie(fd);
-	for (int other = 0; cookie && other < table_end(); other++) {
+	uint64_t cookie = 0;
+	for (int other = 0; other < table_end(); other++) {
 		mark = table_get(other);
-		if (!table_unconnected(mark) || other == fd || kernel_cookie(other) != cookie)
+		if (!table_unconnected(mark) || other == fd)
+			continue;
+		cookie = cookie ? cookie : kernel_cookie(fd);
+		if (!cookie || kernel_cookie(other) != cookie)
 			continue;
 		streams |= mark == TABLE_STREAM || other <= STDERR_FILENO;
 		table_swap(other, entry);
@@ -76,9 +78,10 @@ uint64_t unconnected_settle(int fd)
 	int state = state_of(fd);
 	if (state == TCP_CLOSE || state == TCP_SYN_SENT || process_is_guest())
 		return 0;
-	table_change(fd, mark, 0);
+	/* Not for a moment is it "nothing of ours" before that is known. */
 	if (state >= 0 && state != TCP_LISTEN)
 		inherit_connected(fd);
+	table_change(fd, mark, 0);
 	return table_session(fd);
 }
 
@@ -91,8 +94,8 @@ ssize_t unconnected_refusal(int fd, int flags)
 		return OUTCOME_PIPE;
 	if (said != -EAGAIN)
 		return said < 0 ? OUTCOME_ERRNO + said : OUTCOME_GONE;
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	if ((flags & MSG_DONTWAIT) || kernel_nonblocking(fd))
 		return OUTCOME_AGAIN;
-	return real.poll(&p, 1, -1) < 0 ? OUTCOME_ERRNO - errno : OUTCOME_GONE;
+	ssize_t waited = block_wait(fd, POLLOUT, INT64_MAX);
+	return waited < 0 ? waited : OUTCOME_GONE;
 }

@@ -244,8 +244,13 @@ static ssize_t wait_handshake(int fd, uint64_t entry, int64_t deadline)
 	return result;
 }
 
-/* socket(7): with a timeout set, an interrupted call is never restarted. */
-static ssize_t wait_for(int fd, short events, int64_t deadline)
+/* socket(7): with a timeout set, an interrupted call is never restarted; a look is no wait. */
+static bool goes_on(int64_t deadline)
+{
+	return errno == EINTR && (!deadline || (deadline == INT64_MAX && kernel_restarts()));
+}
+
+ssize_t block_wait(int fd, short events, int64_t deadline)
 {
 	int saved = errno;
 	struct pollfd p = {.fd = fd, .events = events};
@@ -253,11 +258,11 @@ static ssize_t wait_for(int fd, short events, int64_t deadline)
 	do {
 		ready = block_poll(&p, 1, deadline, NULL, false);
 		error = errno;
-	} while (ready < 0 && error == EINTR && deadline == INT64_MAX && kernel_restarts());
+	} while (ready < 0 && goes_on(deadline));
 	errno = saved;
 	if (ready < 0)
 		return error == EINTR ? OUTCOME_INTERRUPTED : OUTCOME_ERRNO - error;
-	return ready ? 1 : OUTCOME_AGAIN;
+	return ready ? p.revents : OUTCOME_AGAIN;
 }
 
 /* The kernel tells an error once; the next look tells the program. */
@@ -298,7 +303,7 @@ static ssize_t wait_to_read(int fd, uint64_t entry, int64_t *deadline)
 			return late ? OUTCOME_AGAIN : 1;
 	}
 	errno = saved;
-	return wait_for(fd, POLLIN, *deadline);
+	return block_wait(fd, POLLIN, *deadline);
 }
 
 static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)
@@ -310,7 +315,7 @@ static ssize_t wait_to_write(int fd, uint64_t entry, int64_t deadline)
 		session_leave(s);
 	if (s && !to_self)
 		return wait_handshake(fd, entry, deadline);
-	return wait_for(fd, POLLOUT, deadline);
+	return block_wait(fd, POLLOUT, deadline);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -592,7 +597,7 @@ ssize_t block_beside(int fd, bool accepting)
 	if (!kernel_may_wait_to_read(fd) ||
 	    kernel_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 0) != accepting)
 		return 0;
-	ssize_t waited = wait_for(fd, POLLIN, kernel_deadline(fd, SO_RCVTIMEO));
+	ssize_t waited = block_wait(fd, POLLIN, kernel_deadline(fd, SO_RCVTIMEO));
 	return waited > 0 ? 0 : waited;
 }
 
@@ -622,7 +627,7 @@ void block_until_sent(int fd, uint64_t entry, int64_t patience)
 		if (!left || now >= limit)
 			break;
 		ssize_t waited = handshaking ? wait_handshake(fd, entry, now + TURN)
-		                             : wait_for(fd, POLLOUT, now + TURN);
+		                             : block_wait(fd, POLLOUT, now + TURN);
 		if (waited < 0 && waited != OUTCOME_AGAIN && waited != OUTCOME_INTERRUPTED)
 			break;
 	}

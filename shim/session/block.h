@@ -24,6 +24,9 @@ ssize_t block_send(int fd, uint64_t entry, const struct iovec *iov, int count, i
 /* Until the handshake is done, for verified_connect.  0, or an enum outcome. */
 ssize_t block_handshake(int fd, uint64_t entry);
 
+/* poll(2) for one descriptor, as a blocking call waits: what it says, or an enum outcome. */
+ssize_t block_wait(int fd, short events, int64_t deadline);
+
 /* For a little while, after a blocking connect(2) that has sent the first flight. */
 void block_greeting(int fd, uint64_t entry, bool to_self);
 
