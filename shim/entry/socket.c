@@ -16,15 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-
 static bool makes_tcp(int domain, int type, int protocol)
 {
 	return (domain == AF_INET || domain == AF_INET6) &&
 	       (type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_STREAM &&
-	       (!protocol || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+	       (!protocol || birth_is_tcp_protocol(protocol));
 }
 
 DOOR int socket(int domain, int type, int protocol)
@@ -315,17 +311,19 @@ static bool may_be_session(int fd)
 		return true;
 	if (!table_size || (entry && !table_unconnected(entry)) || !rulebook_concerns())
 		return false;
-	int protocol = kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0);
-	return (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) && !kernel_connected(fd);
+	return birth_is_tcp_protocol(kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0)) &&
+	       !kernel_connected(fd);
 }
 
-/* The program's SO_RCVLOWAT while the handshake goes on; 0: the kernel has it. */
-static int kept_lowat(int fd, uint64_t entry)
+/* While the handshake goes on the program's is kept back, and the kernel says another. */
+static int lowat_of(int fd, uint64_t entry, int lowat)
 {
 	struct session *s = session_enter_by(fd, entry);
-	int lowat = s ? s->lowat : 0;
-	if (s)
-		session_leave(s);
+	if (!s)
+		return lowat;
+	if (s->lowat)
+		lowat = s->lowat;
+	session_leave(s);
 	return lowat;
 }
 
@@ -339,8 +337,8 @@ DOOR int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 	    *length == sizeof(int))
 		*(int *)value = pending_error(fd, entry, *(int *)value);
 	if (result == 0 && entry && level == SOL_SOCKET && name == SO_RCVLOWAT &&
-	    *length == sizeof(int) && kept_lowat(fd, entry))
-		*(int *)value = kept_lowat(fd, entry);
+	    *length == sizeof(int))
+		*(int *)value = lowat_of(fd, entry, *(int *)value);
 	return result;
 }
 

@@ -26,12 +26,16 @@
 #define IPPROTO_MPTCP 262
 #endif
 
+bool birth_is_tcp_protocol(int protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+}
+
 bool birth_is_tcp(int fd, const struct sockaddr *address)
 {
 	if (!address || (address->sa_family != AF_INET && address->sa_family != AF_INET6))
 		return false;
-	int protocol = kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0);
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+	return birth_is_tcp_protocol(kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0));
 }
 
 static bool own(int fd)

@@ -285,16 +285,16 @@ bool carrier_drain(int fd, uint64_t entry)
 	if (am_carrier)
 		return false;
 	char peer[128];
-	static pid_t unlimited;
 	bool stranger = is_stranger(entry, peer, sizeof peer);
-	pid_t *place = stranger ? place_for_stranger() : &unlimited;
-	if (!place) {
+	pid_t *place = stranger ? place_for_stranger() : NULL;
+	if (stranger && !place) {
 		log_say(LOG_LEVEL_WARN, "connection from %s: ends without a goodbye, since %d were "
 		        "closed before their handshakes and wait for their peers", peer, STRANGERS);
 		return true;
 	}
 	struct cargo cargo = {fd, -1, entry};
 	pid_t pid = fork_hidden(entry, carry, &cargo);
-	__atomic_store_n(place, pid > 0 ? pid : 0, __ATOMIC_RELAXED);
+	if (place && pid > 0)
+		__atomic_store_n(place, pid, __ATOMIC_RELAXED);
 	return pid > 0;
 }

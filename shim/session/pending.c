@@ -36,35 +36,39 @@ void pending_unlock(void)
 	guard_leave();
 }
 
-void pending_add(int fd, uint64_t entry)
+/* Under the lock. */
+static void add(int fd, uint64_t entry)
 {
-	pending_lock();
 	if (!list) {
 		void *fresh = mmap(NULL, MOST * sizeof *list, PROT_READ | PROT_WRITE,
 		                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		list = fresh == MAP_FAILED ? NULL : fresh;
 	}
-	if (list && pending_count < MOST) {
-		list[pending_count] = (struct handshake){entry, pthread_self(), fd};
-		__atomic_store_n(&pending_count, pending_count + 1, __ATOMIC_RELAXED);
-		__atomic_store_n(&soonest, 0, __ATOMIC_RELAXED);
-	}
+	if (!list || pending_count == MOST)
+		return;
+	list[pending_count] = (struct handshake){entry, pthread_self(), fd};
+	__atomic_store_n(&pending_count, pending_count + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&soonest, 0, __ATOMIC_RELAXED);
+}
+
+void pending_add(int fd, uint64_t entry)
+{
+	pending_lock();
+	add(fd, entry);
 	pending_unlock();
 }
 
 void pending_keep(int fd, uint64_t entry)
 {
 	pending_lock();
-	bool there = false;
-	for (unsigned i = 0; i < pending_count; i++) {
-		if (list[i].fd != fd || list[i].entry != entry)
-			continue;
+	unsigned i = 0;
+	while (i < pending_count && (list[i].fd != fd || list[i].entry != entry))
+		i++;
+	if (i < pending_count)
 		list[i].thread = pthread_self();
-		there = true;
-	}
+	else
+		add(fd, entry);
 	pending_unlock();
-	if (!there)
-		pending_add(fd, entry);
 }
 
 static bool over(const struct handshake *h)

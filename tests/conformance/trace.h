@@ -152,6 +152,22 @@ HELPER void say_wait(const char *who, pid_t pid)
 		say("%s: exit %d", who, WEXITSTATUS(status));
 }
 
+/* ---- what a process has used ---------------------------------------------------------------- */
+
+/* Clock ticks of the process so far. */
+HELPER long cpu_ticks(pid_t pid)
+{
+	char path[64], text[512] = "";
+	unsigned long user = 0, system = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	int fd = (int)MUST(open(path, O_RDONLY | O_CLOEXEC));
+	MUST(read(fd, text, sizeof(text) - 1));
+	close(fd);
+	sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+	       &system);
+	return (long)(user + system);
+}
+
 /* ---- readiness ------------------------------------------------------------------------------ */
 
 /* "IN|OUT"; the bits of poll and epoll agree for these.  Good until the next call but one. */

@@ -81,20 +81,6 @@ static void elsewhere(void)
 		pause();
 }
 
-/* Clock ticks of the process so far. */
-static long ticks(pid_t pid)
-{
-	char path[64], text[512] = "";
-	unsigned long user = 0, system = 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = (int)MUST(open(path, O_RDONLY | O_CLOEXEC));
-	MUST(read(fd, text, sizeof(text) - 1));
-	close(fd);
-	sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-	       &system);
-	return (long)(user + system);
-}
-
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -125,10 +111,10 @@ static void rest(const char *name, bool settled, bool blocking)
 	for (int i = 0; i < CASES; i++)
 		wait_asleep(child[i], child[i]);
 	for (int i = 0; i < CASES; i++)
-		before[i] = ticks(child[i]);
+		before[i] = cpu_ticks(child[i]);
 	poll(NULL, 0, 400);
 	for (int i = 0; i < CASES; i++) {
-		long used = (ticks(child[i]) - before[i]) * 1000 / sysconf(_SC_CLK_TCK);
+		long used = (cpu_ticks(child[i]) - before[i]) * 1000 / sysconf(_SC_CLK_TCK);
 		say("%s: %s", cases[i].name, used < 150 ? "at rest" : "SPINNING");
 		kill(child[i], SIGKILL);
 		waitpid(child[i], NULL, 0);

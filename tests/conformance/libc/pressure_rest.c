@@ -71,20 +71,6 @@ static void beside_unread(void)
 		epoll_wait(ep, &e, 1, -1);
 }
 
-/* Clock ticks of the process so far. */
-static long ticks(pid_t pid)
-{
-	char path[64], text[512] = "";
-	unsigned long user = 0, system = 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = (int)MUST(open(path, O_RDONLY | O_CLOEXEC));
-	MUST(read(fd, text, sizeof(text) - 1));
-	close(fd);
-	sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-	       &system);
-	return (long)(user + system);
-}
-
 int main(void)
 {
 	static const struct {
@@ -104,10 +90,10 @@ int main(void)
 		}
 		wait_asleep(child, child);
 		poll(NULL, 0, 200); /* until it is full */
-		long before = ticks(child);
+		long before = cpu_ticks(child);
 		poll(NULL, 0, 300);
 		say("%s: %s", cases[i].name,
-		    (ticks(child) - before) * 1000 / sysconf(_SC_CLK_TCK) < 100 ? "at rest"
+		    (cpu_ticks(child) - before) * 1000 / sysconf(_SC_CLK_TCK) < 100 ? "at rest"
 		                                                               : "SPINNING");
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
