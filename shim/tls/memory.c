@@ -15,16 +15,19 @@
  */
 struct origin {
 	struct region *region;
-	void *alignment;
+	uintptr_t in_heap; /* the region is one of the heap's; as wide as alignment wants it */
 };
 
-/* Address space only; a context with the usual 140 public CAs takes 80 KiB. */
-enum { HEAP_SIZE = 256 << 20 };
+/*
+ * The heap is a row of regions, each twice as large as the one before and made when it is needed:
+ * 255 MiB in all.  A context with the usual 140 public CAs takes 80 KiB.
+ */
+enum { HEAPS = 8, HEAP_SIZE = 1 << 20 };
 
 static __thread void *adding;
 static __thread struct region *current;
 static __thread struct memory_bench *bench;
-static struct region *heap;
+static struct region *heaps[HEAPS];
 /* Free in a forked child: whoever allocates here is inside the gate (gate.h). */
 static pthread_mutex_t heap_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -45,14 +48,13 @@ bool memory_end(struct memory_scope before)
 	return clean;
 }
 
-static struct region *reserve_heap(void)
+static struct region *make_heap(size_t size)
 {
-	void *base = mmap(NULL, HEAP_SIZE, PROT_READ | PROT_WRITE,
-	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
 		return NULL;
-	madvise(base, HEAP_SIZE, MADV_DONTDUMP);
-	return region_init(base, HEAP_SIZE);
+	madvise(base, size, MADV_DONTDUMP);
+	return region_init(base, size);
 }
 
 /*
@@ -96,7 +98,7 @@ static void *in_region(struct region *region, size_t size, int type)
 	                                   : region_alloc(region, size + sizeof *block);
 	if (!block)
 		return NULL;
-	block->region = region;
+	*block = (struct origin){.region = region};
 	return block + 1;
 }
 
@@ -105,12 +107,17 @@ void *memory_lasting(struct region *region, size_t size)
 	return in_region(region, size, DYNAMIC_TYPE_SSL);
 }
 
-static void *in_heap(size_t size)
+static void *from_heap(size_t size)
 {
+	struct origin *p = NULL;
 	pthread_mutex_lock(&heap_lock);
-	if (!heap)
-		heap = reserve_heap();
-	void *p = heap ? in_region(heap, size, DYNAMIC_TYPE_SSL) : NULL;
+	for (int i = 0; i < HEAPS && !p; i++) {
+		if (!heaps[i])
+			heaps[i] = make_heap((size_t)HEAP_SIZE << i);
+		p = heaps[i] ? in_region(heaps[i], size, DYNAMIC_TYPE_SSL) : NULL;
+	}
+	if (p)
+		p[-1].in_heap = true;
 	pthread_mutex_unlock(&heap_lock);
 	return p;
 }
@@ -130,7 +137,7 @@ void *XMALLOC(size_t size, void *hint, int type)
 {
 	(void)hint;
 	if (!current || is_for_context(type)) {
-		void *kept = in_heap(size);
+		void *kept = from_heap(size);
 		if (current && type == DYNAMIC_TYPE_CA)
 			adding = kept;
 		return kept;
@@ -148,14 +155,12 @@ void XFREE(void *p, void *hint, int type)
 	if (p == adding)
 		adding = NULL;
 	struct origin *block = (struct origin *)p - 1;
-	struct region *region = block->region;
-	if (region == heap) {
+	bool in_heap = block->in_heap;
+	if (in_heap)
 		pthread_mutex_lock(&heap_lock);
-		region_free(heap, block);
+	region_free(block->region, block);
+	if (in_heap)
 		pthread_mutex_unlock(&heap_lock);
-	} else {
-		region_free(region, block);
-	}
 }
 
 /* Record buffers, the only blocks on a bench, are never resized. */

@@ -30,10 +30,10 @@ static void stop(void)
 	end_stop(server);
 }
 
-/* First fit: a large block lies right behind all that is in use. */
+/* First fit: a large block lies right behind all that is in use, while there is room for both. */
 static uintptr_t heap_top(void)
 {
-	void *probe = XMALLOC(4 << 20, NULL, 0);
+	void *probe = XMALLOC(256 << 10, NULL, 0);
 	cr_assert(probe);
 	XFREE(probe, NULL, 0);
 	return (uintptr_t)probe;
@@ -42,6 +42,31 @@ static uintptr_t heap_top(void)
 static bool region_is_empty(struct region *r)
 {
 	return region_alloc(r, ARENA_REGION / 4 * 3 - 64) != NULL;
+}
+
+/* It is made of pieces, which nobody need know. */
+Test(tls_memory, the_heap_grows_and_what_is_free_is_used_again)
+{
+	enum { BLOCKS = 100, SIZE = 100000 };
+	uint8_t *blocks[BLOCKS];
+	uintptr_t top = heap_top();
+	for (int i = 0; i < BLOCKS; i++) {
+		blocks[i] = XMALLOC(SIZE, NULL, 0);
+		cr_assert(blocks[i]);
+		memset(blocks[i], i, SIZE);
+	}
+	blocks[0] = XREALLOC(blocks[0], 5 << 20, NULL, 0);
+	cr_assert(blocks[0]);
+	for (int i = 0; i < BLOCKS; i++) {
+		for (int k = 0; k < SIZE; k++)
+			cr_assert_eq(blocks[i][k], i, "block %d at %d", i, k);
+		XFREE(blocks[i], NULL, 0);
+	}
+	cr_expect_eq(heap_top(), top);
+	void *large = XMALLOC(100 << 20, NULL, 0);
+	cr_expect(large);
+	cr_expect_null(XMALLOC(200 << 20, NULL, 0));
+	XFREE(large, NULL, 0);
 }
 
 /* Wiping a region hides what was not freed in it; other memory has nobody who wipes it. */
