@@ -1,129 +1,161 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The memory that a process family shares: session slots and regions. */
+/* The memory that a process family shares: session slots and their regions. */
 #include "shim/base/arena.h"
 
 #include "shim/base/region.h"
+#include "shim/base/reserve.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
-enum { WORDS = ARENA_SLOTS / 64 };
+enum { EACH = 32, CHUNKS = ARENA_SLOTS / EACH, PAGE = 4096, LINE = 64 };
 
-struct bitmap {
-	uint32_t hint, end; /* where to look first; one more than the highest ever taken */
-	uint64_t words[WORDS];
+struct chunk {
+	uint32_t taken; /* a bit a slot */
+	uint32_t size;  /* of the mapping */
+	uint8_t line[LINE - 2 * sizeof(uint32_t)];
+	uint8_t slots[EACH][ARENA_SLOT];
 };
 
-struct arena {
-	struct bitmap slots, regions;
-};
+/* The regions follow. */
+enum { HEAD = (sizeof(struct chunk) + PAGE - 1) / PAGE * PAGE };
 
-/* The header is followed by the slots and, on the next region boundary, the regions. */
-static struct arena *arena;
-static uint8_t *slots, *regions;
-static uint32_t region_count;
+static struct chunk *chunks[CHUNKS]; /* no gaps */
+static uint32_t hint;                /* the chunk in which to look first */
+
+static struct chunk *chunk_at(uint32_t number)
+{
+	return __atomic_load_n(&chunks[number], __ATOMIC_ACQUIRE);
+}
+
+/* ---- chunks ---------------------------------------------------------------------------------- */
+
+static struct chunk *make(uint32_t count)
+{
+	size_t size = HEAD + (size_t)count * ARENA_REGION;
+	struct chunk *c = reserve(size, MAP_SHARED | MAP_ANONYMOUS, -1);
+	if (!c)
+		return NULL;
+	madvise(c, size, MADV_DONTDUMP);
+	c->taken = count < EACH ? ~0u << count : 0;
+	c->size = (uint32_t)size;
+	return c;
+}
 
 /*
- * 64 Ki regions are 32 GiB of address space, which a limited process (RLIMIT_AS, strict
- * overcommit) may not have: then fewer, down to a handful.
+ * Where address space is short (RLIMIT_AS, or RLIMIT_MEMLOCK in a program that locks all that is
+ * to come), a smaller chunk may do: the rest of its slots are nobody's.
  */
-bool arena_init(void)
+static bool grow(void)
 {
-	if (arena)
-		return true;
-	size_t head = sizeof *arena + (size_t)ARENA_SLOTS * ARENA_SLOT;
-	for (region_count = ARENA_SLOTS; region_count >= 64; region_count /= 4) {
-		size_t size = head + (size_t)(region_count + 1) * ARENA_REGION;
-		uint8_t *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (base == MAP_FAILED)
+	uint32_t number = 0;
+	struct chunk *fresh = NULL, *none = NULL;
+	while (number < CHUNKS && chunk_at(number))
+		number++;
+	if (number == CHUNKS)
+		return false;
+	for (uint32_t count = EACH; !fresh && count; count /= 4)
+		fresh = make(count);
+	if (!fresh)
+		return false;
+	/* Another thread may have come first: then there is something to take as well. */
+	if (!__atomic_compare_exchange_n(&chunks[number], &none, fresh, false, __ATOMIC_ACQ_REL,
+	                                 __ATOMIC_RELAXED))
+		munmap(fresh, fresh->size);
+	return true;
+}
+
+/* ---- slots ----------------------------------------------------------------------------------- */
+
+static int bit_take(uint32_t *word)
+{
+	uint32_t bits = __atomic_load_n(word, __ATOMIC_RELAXED);
+	while (~bits) {
+		int bit = __builtin_ctz(~bits);
+		if (__atomic_compare_exchange_n(word, &bits, bits | 1u << bit, false,
+		                                __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return bit;
+	}
+	return -1;
+}
+
+static bool take_between(uint32_t first, uint32_t end, uint32_t *index)
+{
+	for (struct chunk *c; first < end && (c = chunk_at(first)); first++) {
+		int bit = bit_take(&c->taken);
+		if (bit < 0)
 			continue;
-		madvise(base, size, MADV_DONTDUMP);
-		slots = base + sizeof *arena;
-		uintptr_t first = ((uintptr_t)base + head + ARENA_REGION - 1);
-		regions = (uint8_t *)(first & ~(uintptr_t)(ARENA_REGION - 1));
-		arena = (struct arena *)base;
+		*index = first * EACH + (uint32_t)bit;
 		return true;
 	}
 	return false;
 }
 
-static int64_t bit_take(struct bitmap *map, uint32_t count)
-{
-	uint32_t start = __atomic_load_n(&map->hint, __ATOMIC_RELAXED) / 64;
-	for (uint32_t i = 0; i < count / 64; i++) {
-		uint32_t word = (start + i) % (count / 64);
-		uint64_t bits = __atomic_load_n(&map->words[word], __ATOMIC_RELAXED);
-		while (~bits) {
-			int bit = __builtin_ctzll(~bits);
-			if (!__atomic_compare_exchange_n(&map->words[word], &bits,
-			                                 bits | 1ULL << bit, false,
-			                                 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-				continue;
-			uint32_t index = word * 64 + (uint32_t)bit;
-			uint32_t end = __atomic_load_n(&map->end, __ATOMIC_RELAXED);
-			while (index >= end &&
-			       !__atomic_compare_exchange_n(&map->end, &end, index + 1, false,
-			                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-				;
-			__atomic_store_n(&map->hint, index, __ATOMIC_RELAXED);
-			return index;
-		}
-	}
-	return -1;
-}
-
-/* The hint goes down with what is given back, so that the low pages stay the busy ones. */
-static void bit_give(struct bitmap *map, uint32_t index)
-{
-	__atomic_fetch_and(&map->words[index / 64], ~(1ULL << index % 64), __ATOMIC_ACQ_REL);
-	if (index < __atomic_load_n(&map->hint, __ATOMIC_RELAXED))
-		__atomic_store_n(&map->hint, index, __ATOMIC_RELAXED);
-}
-
 void *arena_slot(uint32_t index)
 {
-	return slots + (size_t)index * ARENA_SLOT;
+	return chunk_at(index / EACH)->slots[index % EACH];
 }
 
 void *arena_slot_take(uint32_t *index)
 {
-	int64_t bit = arena ? bit_take(&arena->slots, ARENA_SLOTS) : -1;
-	if (bit < 0)
+	int saved = errno;
+	uint32_t first = __atomic_load_n(&hint, __ATOMIC_RELAXED);
+	bool found;
+	do
+		found = take_between(first, CHUNKS, index) || take_between(0, first, index);
+	while (!found && grow());
+	errno = saved;
+	if (!found)
 		return NULL;
-	*index = (uint32_t)bit;
+	__atomic_store_n(&hint, *index / EACH, __ATOMIC_RELAXED);
 	return arena_slot(*index);
 }
 
+/* The hint goes down with what is given back, so that the low pages stay the busy ones. */
 void arena_slot_give(uint32_t index)
 {
-	bit_give(&arena->slots, index);
+	uint32_t number = index / EACH;
+	__atomic_fetch_and(&chunk_at(number)->taken, ~(1u << index % EACH), __ATOMIC_ACQ_REL);
+	if (number < __atomic_load_n(&hint, __ATOMIC_RELAXED))
+		__atomic_store_n(&hint, number, __ATOMIC_RELAXED);
 }
 
-uint32_t arena_slot_end(void)
-{
-	return arena ? __atomic_load_n(&arena->slots.end, __ATOMIC_RELAXED) : 0;
-}
+/* ---- regions --------------------------------------------------------------------------------- */
 
 /*
  * Regions begin on different pages of their stretch and at different lines of that page.  Were
  * all aligned alike, the hot fields of all sessions would compete for the same few sets of the
  * processor's caches, which take a place in memory by its low bits.
  */
-enum { COLOURS = 32, PAGE = 4096, LINE = 64 };
+enum { COLOURS = 32 };
 
-struct region *arena_region_take(void)
+static uint8_t *stretch_of(uint32_t slot)
 {
-	int64_t bit = arena ? bit_take(&arena->regions, region_count) : -1;
-	if (bit < 0)
-		return NULL;
-	size_t shift = (size_t)bit % COLOURS * PAGE + (size_t)(bit / 2 % 8) * LINE;
-	return region_init(regions + (size_t)bit * ARENA_REGION + shift, ARENA_REGION / 4 * 3);
+	return (uint8_t *)chunk_at(slot / EACH) + HEAD + (size_t)(slot % EACH) * ARENA_REGION;
 }
 
-void arena_region_give(struct region *region)
+static struct region *region_of(uint32_t slot)
 {
-	size_t index = (size_t)((uint8_t *)region - regions) / ARENA_REGION;
-	region_wipe(region);
-	madvise(regions + index * ARENA_REGION, ARENA_REGION, MADV_REMOVE);
-	bit_give(&arena->regions, (uint32_t)index);
+	size_t shift = (size_t)slot % COLOURS * PAGE + (size_t)(slot / 2 % 8) * LINE;
+	return (struct region *)(void *)(stretch_of(slot) + shift);
+}
+
+struct region *arena_region_take(uint32_t slot)
+{
+	return region_init(region_of(slot), ARENA_REGION / 4 * 3);
+}
+
+/*
+ * Of what was there when the program locked its memory, pages cannot be given back; but the lock
+ * was not meant for what nobody uses any more.
+ */
+void arena_region_give(uint32_t slot)
+{
+	int saved = errno;
+	region_wipe(region_of(slot));
+	if (madvise(stretch_of(slot), ARENA_REGION, MADV_REMOVE) < 0) {
+		munlock(chunk_at(slot / EACH), chunk_at(slot / EACH)->size);
+		madvise(stretch_of(slot), ARENA_REGION, MADV_REMOVE);
+	}
+	errno = saved;
 }

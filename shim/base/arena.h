@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The memory that a process family shares: session slots and regions. */
+/* The memory that a process family shares: session slots and their regions. */
 #ifndef SLEEVE_BASE_ARENA_H
 #define SLEEVE_BASE_ARENA_H
 
@@ -8,34 +8,34 @@
 #include <stdint.h>
 
 /*
- * One anonymous MAP_SHARED mapping, made before any fork and therefore at the same address in
- * every process of the family: pointers into it mean the same everywhere.  It is left out of
- * core dumps.  Only address space is reserved; pages come with use and go back when a region ends.
+ * Slots (ARENA_SLOT bytes, zeroed once) and, for each, a region (base/region.h) of its own.  They
+ * lie in chunks of 32: anonymous MAP_SHARED mappings, made when the ones before are full and
+ * never unmapped, so that a late reader of a stale number finds at worst another session's lock
+ * and stamp.  Pages come with use and go back when a region ends; core dumps leave them out.
  *
- * Slots (ARENA_SLOT bytes, zeroed once, never unmapped, so that a late reader of a stale number
- * finds at worst another session's lock and stamp) and regions (ARENA_REGION bytes of address
- * space, see base/region.h) are taken and given back with atomics on bitmaps: no lock, nothing
- * to repair when a process dies in the middle.  All functions are thread and fork safe.
+ * A chunk is shared by the process that made it and those forked since, at one address: pointers
+ * into it mean the same in all of them.  Processes that went apart before each make their own,
+ * so a number of a slot means something only to those that have the session.  They all have the
+ * chunk, for there is no way to a session but making it or being forked by who has it; and what
+ * the session may ever need lies in the same chunk.
+ *
+ * Taking and giving are atomics on a bitmap in the chunk: no lock, nothing to repair when a
+ * process dies in the middle.  All functions are thread and fork safe and leave errno alone.
  */
 enum {
-	ARENA_SLOTS = 1 << 16,
+	ARENA_SLOTS = 1 << 16, /* that one process can have */
 	ARENA_SLOT = 1024,
-	ARENA_REGION = 1 << 19, /* of which a region may use 3/4 */
+	ARENA_REGION = 1 << 19, /* address space of a region, which may use 3/4 of it */
 };
 
-/* False when no address space can be had; sessions are refused then (fail closed). */
-bool arena_init(void);
-
-/* NULL when all are taken. */
+/* NULL when all are taken, or there is no address space for more. */
 void *arena_slot_take(uint32_t *index);
 void arena_slot_give(uint32_t index);
 void *arena_slot(uint32_t index);
-/* Slots ever used, to bound a walk. */
-uint32_t arena_slot_end(void);
 
-/* An initialised region, NULL when all are taken. */
-struct region *arena_region_take(void);
+/* The slot's region, initialised. */
+struct region *arena_region_take(uint32_t slot);
 /* Wipes it and gives its pages back. */
-void arena_region_give(struct region *region);
+void arena_region_give(uint32_t slot);
 
 #endif

@@ -2,6 +2,7 @@
 /* A small heap inside one stretch of pages. */
 #include "shim/base/region.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -170,8 +171,10 @@ void region_trim(struct region *r)
 {
 	uintptr_t keep = ((uintptr_t)r + r->top + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
 	uintptr_t end = ((uintptr_t)r + r->touched + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	int saved = errno; /* a program may have locked them (mlockall(2)): then they stay */
 	if (end > keep)
 		madvise((void *)keep, end - keep, MADV_REMOVE);
+	errno = saved;
 	r->touched = r->top;
 }
 

@@ -24,7 +24,7 @@ static void clear(struct session *s)
 	if (!s->tls_abandoned && s->tls_maker == process_id)
 		tls_free(s->tls, s->region);
 	if (s->region)
-		arena_region_give(s->region);
+		arena_region_give(s->slot);
 	s->tls = NULL;
 	s->region = NULL;
 	s->short_body = NULL;

@@ -2,7 +2,6 @@
 /* The policy in force in this process, with a TLS context for each rule that may need one. */
 #include "shim/session/rulebook.h"
 
-#include "shim/base/arena.h"
 #include "shim/base/guard.h"
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
@@ -106,22 +105,6 @@ static void report(const struct policy_findings *findings, const char *consequen
 		log_say(LOG_LEVEL_ERROR, "%s cannot be used; %s", settings.path, consequence);
 }
 
-/*
- * The arena has to be there before a fork can share it, so it is made as soon as a rule could
- * lead to a session.  A program that no rule names never gets one.
- */
-static void prepare(const struct rulebook *r)
-{
-	for (size_t i = 0; i < r->policy->rule_count; i++) {
-		if (!r->contexts[i])
-			continue;
-		if (!arena_init())
-			log_say(LOG_LEVEL_ERROR, "no address space for sessions; connections that "
-			                         "need TLS will be refused (is RLIMIT_AS set?)");
-		return;
-	}
-}
-
 /* The watch closes its own descriptors through our doors, which must not take them for ours. */
 static void swap_watch(struct policy_watch *fresh)
 {
@@ -153,7 +136,6 @@ static void renew(const char *consequence)
 	policy_findings_clear(&findings);
 	if (!r)
 		return;
-	prepare(r);
 	struct rulebook *old = current;
 	current = r;
 	rulebook_put(old);

@@ -225,7 +225,7 @@ void session_io_end(struct tls_io *io)
 struct region *session_region(struct session *s)
 {
 	if (!s->region)
-		s->region = arena_region_take();
+		s->region = arena_region_take(s->slot);
 	return s->region;
 }
 

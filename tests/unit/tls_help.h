@@ -26,6 +26,7 @@ struct end {
 	struct tls_context *context; /* NULL: a foreign peer */
 	WOLFSSL_CTX *foreign;
 	struct tls_peer peer;
+	uint32_t slot;
 	struct region *region;
 	struct tls *tls;
 	enum tls_result result;
@@ -42,7 +43,7 @@ UNUSED static struct end *end_new(enum policy_side side, const char *name)
 {
 	struct end *e = calloc(1, sizeof *e);
 	char file[64];
-	must(e && arena_init());
+	must(e != NULL);
 	snprintf(file, sizeof file, "%s.crt", name);
 	e->identity = (struct policy_identity){.name = "unit", .file = "unit.conf"};
 	e->identity.certificate = strdup(pki(file));
@@ -74,8 +75,8 @@ UNUSED static void end_start(struct end *e)
 {
 	struct policy_findings findings = {0};
 	struct tls_io io;
-	e->region = arena_region_take();
-	must(e->region != NULL);
+	must(arena_slot_take(&e->slot) != NULL);
+	e->region = arena_region_take(e->slot);
 	if (!e->context && !e->foreign)
 		e->context = tls_context_new(&e->rule, NULL, &findings);
 	policy_findings_print(&findings, stderr);
@@ -121,7 +122,8 @@ UNUSED static void end_stop(struct end *e)
 	/* A foreign context that makes tickets keeps things of its own in the session's region. */
 	wolfSSL_CTX_free(e->foreign);
 	e->foreign = NULL;
-	arena_region_give(e->region);
+	arena_region_give(e->slot);
+	arena_slot_give(e->slot);
 	e->abandoned = false;
 	e->tls = NULL;
 	e->region = NULL;

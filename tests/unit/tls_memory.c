@@ -139,10 +139,10 @@ Test(tls_memory, contexts_are_freed)
 
 static size_t resident_pages(const void *p)
 {
-	unsigned char pages[ARENA_REGION / 4096];
-	uintptr_t from = (uintptr_t)p & ~(uintptr_t)(ARENA_REGION - 1);
+	unsigned char pages[ARENA_REGION / 4 * 3 / 4096];
+	uintptr_t from = (uintptr_t)p & ~(uintptr_t)4095;
 	size_t count = 0;
-	cr_assert_eq(mincore((void *)from, ARENA_REGION, pages), 0);
+	cr_assert_eq(mincore((void *)from, sizeof pages * 4096, pages), 0);
 	for (size_t i = 0; i < sizeof pages; i++)
 		count += pages[i] & 1;
 	return count;
@@ -172,14 +172,17 @@ Test(tls_memory, an_idle_connection_keeps_three_pages)
 /* Ends both; whoever still points into their regions finds nonsense. */
 static void stop_and_spoil(void)
 {
-	struct region *regions[2];
+	uint32_t slots[2];
 	stop();
 	for (int i = 0; i < 2; i++) {
-		regions[i] = arena_region_take();
-		memset((uint8_t *)regions[i] + 16, 0xee, 200000);
+		cr_assert(arena_slot_take(&slots[i]));
+		memset((uint8_t *)arena_region_take(slots[i]) + 16, 0xee, 200000);
 	}
-	for (int i = 0; i < 2; i++)
-		arena_region_give(region_init(regions[i], ARENA_REGION / 4 * 3));
+	for (int i = 0; i < 2; i++) {
+		arena_region_take(slots[i]);
+		arena_region_give(slots[i]);
+		arena_slot_give(slots[i]);
+	}
 }
 
 /*
