@@ -3,6 +3,7 @@
 #include "shim/registry/file.h"
 
 #include "shim/base/real.h"
+#include "shim/base/reserve.h"
 #include "shim/registry/sweep.h"
 
 #include <dirent.h>
@@ -234,8 +235,8 @@ static bool map(struct registry_file *file)
 	}
 	if (ftruncate(file->fd, (off_t)size) || !registry_file_reserve(file, 0, PAGE))
 		return false;
-	char *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
-	if (base == MAP_FAILED)
+	char *base = reserve(size, MAP_SHARED, file->fd);
+	if (!base)
 		return false;
 	madvise(base, size, MADV_DONTDUMP);
 	file->header = (struct registry_header *)(void *)base;

@@ -4,6 +4,7 @@
 
 #include "shim/base/guard.h"
 #include "shim/base/kernel.h"
+#include "shim/base/reserve.h"
 #include "shim/base/table.h"
 #include "shim/session/session.h"
 
@@ -39,11 +40,8 @@ void pending_unlock(void)
 /* Under the lock. */
 static void add(int fd, uint64_t entry)
 {
-	if (!list) {
-		void *fresh = mmap(NULL, MOST * sizeof *list, PROT_READ | PROT_WRITE,
-		                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		list = fresh == MAP_FAILED ? NULL : fresh;
-	}
+	if (!list)
+		list = reserve(MOST * sizeof *list, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	if (!list || pending_count == MOST)
 		return;
 	list[pending_count] = (struct handshake){entry, pthread_self(), fd};
