@@ -133,8 +133,9 @@ void perform_shut(const struct op *op)
 	e->shut_read |= reading;
 	e->shut_write |= writing;
 	note_last_words(op->end);
-	news(0);
-	news(1);
+	news(op->end);
+	if (writing)
+		news(!op->end);
 }
 
 /* ---- options -------------------------------------------------------------------------------- */

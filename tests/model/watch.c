@@ -145,7 +145,8 @@ void perform_watch(const struct op *op)
 	}
 	int set = world->set[op->cut % SETS];
 	bool remove = op->how >= sizeof interests / sizeof *interests;
-	struct epoll_event event = {.data.u64 = op->end};
+	unsigned slot = (unsigned)slot_of(op->end, op->name);
+	struct epoll_event event = {.data.u64 = op->end + 2 * slot};
 	if (!remove)
 		event.events = interests[op->how];
 	int what = remove ? EPOLL_CTL_DEL : EPOLL_CTL_ADD;
@@ -154,15 +155,20 @@ void perform_watch(const struct op *op)
 		n = CALL(epoll_ctl(set, EPOLL_CTL_MOD, fd, &event));
 	tell_result(n);
 	struct end *e = &world->end[op->end];
-	e->news[op->cut % SETS] |= n >= 0 && (event.events & EPOLLET);
-	e->edge[op->cut % SETS] |= !remove && (event.events & EPOLLET);
+	e->news[op->cut % SETS][slot] |= n >= 0 && (event.events & EPOLLET);
+	e->edge[op->cut % SETS][slot] |= !remove && (event.events & EPOLLET);
+}
+
+static unsigned end_of(const struct epoll_event *event)
+{
+	return (unsigned)event->data.u64 % 2;
 }
 
 static int by_end(const void *a, const void *b)
 {
 	const struct epoll_event *x = a, *y = b;
-	if (x->data.u64 != y->data.u64)
-		return x->data.u64 < y->data.u64 ? -1 : 1;
+	if (end_of(x) != end_of(y))
+		return end_of(x) < end_of(y) ? -1 : 1;
 	return x->events < y->events ? -1 : x->events > y->events;
 }
 
@@ -181,10 +187,19 @@ static long wait_on(int set, struct epoll_event *events, int count, const char *
  * tell_the_rest()), and TCP tells when a FIN is acknowledged; edges without news are no
  * difference then.
  */
-static bool is_repeated(unsigned end, unsigned set)
+static bool is_repeated(unsigned end, unsigned set, unsigned slot)
 {
 	const struct end *e = &world->end[end];
-	return (e->counted || e->shut_write) && e->edge[set] && !e->news[set];
+	return (e->counted || e->shut_write) && e->edge[set][slot] && !e->news[set][slot];
+}
+
+static bool may_be_repeated(unsigned set)
+{
+	for (unsigned end = 0; end < 2; end++)
+		for (unsigned slot = 0; slot < NAMES; slot++)
+			if (is_repeated(end, set, slot))
+				return true;
+	return false;
 }
 
 /* The order in which a set reports is nobody's promise. */
@@ -203,12 +218,13 @@ void perform_wait(const struct op *op)
 	if (n > 0)
 		qsort(events, (size_t)n, sizeof *events, by_end);
 	for (long i = 0; i < n; i++) {
-		unsigned who = (unsigned)events[i].data.u64;
-		if (nested ? is_repeated(0, who) || is_repeated(1, who) : is_repeated(who, set))
+		/* Of the set of sets, a set. */
+		unsigned which = (unsigned)events[i].data.u64, end = end_of(&events[i]);
+		if (nested ? may_be_repeated(which) : is_repeated(end, set, which / 2))
 			continue;
-		tell(" %c", (nested ? '0' : 'a') + (int)who);
-		tell_events(nested ? 0 : who, events[i].events);
+		tell(" %c", nested ? '0' + (int)which : 'a' + (int)end);
+		tell_events(nested ? 0 : end, events[i].events);
 	}
-	if (!nested)
-		world->end[0].news[set] = world->end[1].news[set] = false;
+	for (unsigned end = 0; end < 2 && !nested; end++)
+		memset(world->end[end].news[set], false, sizeof world->end[end].news[set]);
 }

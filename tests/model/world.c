@@ -182,8 +182,7 @@ bool readiness_known(unsigned end)
 
 void news(unsigned end)
 {
-	for (unsigned i = 0; i < SETS; i++)
-		world->end[end].news[i] = true;
+	memset(world->end[end].news, true, sizeof world->end[end].news);
 }
 
 /*

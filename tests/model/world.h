@@ -35,8 +35,8 @@ struct end {
 	bool shut_write, shut_read;
 	bool gone;       /* closed everywhere */
 	bool reset;      /* a reset has reached it, or may have */
-	bool news[SETS]; /* something has come since that set was last asked */
-	bool edge[SETS]; /* watched there by its edges */
+	bool news[SETS][NAMES]; /* something has come since that set was last asked */
+	bool edge[SETS][NAMES]; /* watched there by its edges */
 	bool counted;    /* FIONREAD has been asked: see perform_wait() */
 	bool warned;     /* bytes were read behind a reset: see tell_events() */
 };
