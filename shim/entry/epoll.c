@@ -7,7 +7,6 @@
 #include "shim/session/registration.h"
 #include "shim/session/session.h"
 
-
 /* The first touch of a connection under way may find TCP ready for the ClientHello. */
 DOOR int epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 {
@@ -23,72 +22,96 @@ DOOR int epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 		session_leave(s);
 	}
 	errno = saved;
-	/* Another thread may be told of it before this call returns. */
-	if (op != EPOLL_CTL_DEL && event)
-		registration_note(ep, op, fd, entry, event);
-	int result = real.epoll_ctl(ep, op, fd, event);
-	if (result == 0 && op == EPOLL_CTL_DEL)
-		registration_note(ep, op, fd, entry, event);
-	return result;
+	return registration_control(ep, op, fd, entry, event);
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+/* What the set has to tell now, if it is news. */
+static int look(int ep, struct epoll_event *events, int count)
+{
+	int found, kept;
+	do {
+		found = real.epoll_wait(ep, events, count, 0);
+		kept = registration_filter(ep, events, found);
+	} while (found > 0 && !kept);
+	return kept;
+}
+
+/* For those who always have something to do and never wait. */
+static void move_handshakes(void)
+{
+	int saved = errno;
+	if (pending_any())
+		block_poll(NULL, 0, 0, NULL, true);
+	errno = saved;
 }
 
 /*
  * Nothing is emulated: what the set reports is the kernel's word.  Only while handshakes are under
- * way do we wait for the set (which can itself be polled) and for them together.
+ * way do we wait for the set (which can itself be polled) and for them together.  A deadline below
+ * 0 is a time that has not begun.
  */
 static int wait_beside(int ep, struct epoll_event *events, int count, int64_t deadline,
                        const sigset_t *mask)
 {
+	if (deadline < 0)
+		deadline = kernel_now() - deadline;
 	for (;;) {
 		struct pollfd p = {.fd = ep, .events = POLLIN};
-		int ready = block_poll(&p, 1, deadline, mask, true);
-		if (ready < 0)
-			return ready;
-		int found = real.epoll_pwait(ep, events, count, 0, mask);
-		found = registration_filter(ep, events, found);
-		if (found || kernel_now() >= deadline)
+		int found = look(ep, events, count);
+		if (found || kernel_now() >= deadline) {
+			move_handshakes();
 			return found;
+		}
+		if (block_poll(&p, 1, deadline, mask, true) < 0)
+			return -1;
 	}
 }
 
-/* Nothing to wait for, or no set: the kernel says so, at once. */
-static bool is_mistake(int ep, int count)
+/*
+ * Another thread may have made the first connection while this one waited: so what was found is
+ * looked at afterwards, and how long to go on is known before, where there is anything of ours.
+ */
+static int64_t deadline_in(int64_t time)
 {
-	return ep < 0 || count <= 0 || table_session(ep);
+	if (time < 0)
+		return INT64_MAX;
+	if (!time || !table_end())
+		return -time;
+	return kernel_now() + time;
 }
 
-/*
- * A wait that began before there was anything of ours may end with it.  True: it was all no news,
- * and the wait begins anew.
- */
-static bool was_overtaken(int ep, struct epoll_event *events, int *found)
+static int finish(int ep, struct epoll_event *events, int count, int found, int64_t deadline,
+                  const sigset_t *mask)
 {
-	if (*found <= 0 || !registration_any())
-		return false;
-	*found = registration_filter(ep, events, *found);
-	return *found == 0;
+	int kept = registration_filter(ep, events, found);
+	return found > 0 && !kept ? wait_beside(ep, events, count, deadline, mask) : kept;
+}
+
+DOOR int epoll_wait(int ep, struct epoll_event *events, int count, int timeout)
+{
+	int64_t deadline = deadline_in(timeout * 1000000LL);
+	if (pending_any())
+		return wait_beside(ep, events, count, deadline, NULL);
+	int found = real.epoll_wait(ep, events, count, timeout);
+	return finish(ep, events, count, found, deadline, NULL);
 }
 
 DOOR int epoll_pwait(int ep, struct epoll_event *events, int count, int timeout,
                      const sigset_t *mask)
 {
-	if ((!pending_any() && !registration_any()) || is_mistake(ep, count)) {
-		int found = real.epoll_pwait(ep, events, count, timeout, mask);
-		if (!was_overtaken(ep, events, &found))
-			return found;
-	}
-	int64_t deadline = timeout < 0 ? INT64_MAX : kernel_now() + timeout * 1000000LL;
-	return wait_beside(ep, events, count, deadline, mask);
+	int64_t deadline = deadline_in(timeout * 1000000LL);
+	if (pending_any())
+		return wait_beside(ep, events, count, deadline, mask);
+	int found = real.epoll_pwait(ep, events, count, timeout, mask);
+	return finish(ep, events, count, found, deadline, mask);
 }
 
-DOOR int epoll_wait(int ep, struct epoll_event *events, int count, int timeout)
+/* What the kernel would take; it says itself what is wrong with another. */
+static bool is_time(const struct timespec *t)
 {
-	if (!pending_any() && !registration_any()) {
-		int found = real.epoll_wait(ep, events, count, timeout);
-		if (!was_overtaken(ep, events, &found))
-			return found;
-	}
-	return epoll_pwait(ep, events, count, timeout, NULL);
+	return (intptr_t)t >= 4096 && t->tv_sec >= 0 && (uint64_t)t->tv_nsec < 1000000000;
 }
 
 DOOR int epoll_pwait2(int ep, struct epoll_event *events, int count, const struct timespec *timeout,
@@ -96,15 +119,12 @@ DOOR int epoll_pwait2(int ep, struct epoll_event *events, int count, const struc
 {
 	if (!real.epoll_pwait2)
 		return (int)outcome_report(OUTCOME_ERRNO - ENOSYS, true);
-	bool no_time = timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 ||
-	                           timeout->tv_nsec >= 1000000000);
-	if ((!pending_any() && !registration_any()) || no_time || is_mistake(ep, count)) {
-		int found = real.epoll_pwait2(ep, events, count, timeout, mask);
-		if (!was_overtaken(ep, events, &found))
-			return found;
-	}
-	int64_t deadline = INT64_MAX;
-	if (timeout && timeout->tv_sec < 1000000000)
-		deadline = kernel_now() + timeout->tv_sec * 1000000000LL + timeout->tv_nsec;
-	return wait_beside(ep, events, count, deadline, mask);
+	if (timeout && !is_time(timeout))
+		return real.epoll_pwait2(ep, events, count, timeout, mask);
+	int64_t deadline = deadline_in(!timeout || timeout->tv_sec >= 1000000000 ? -1 :
+	                               timeout->tv_sec * 1000000000LL + timeout->tv_nsec);
+	if (pending_any())
+		return wait_beside(ep, events, count, deadline, mask);
+	int found = real.epoll_pwait2(ep, events, count, timeout, mask);
+	return finish(ep, events, count, found, deadline, mask);
 }

@@ -12,9 +12,16 @@
  * a handshake are no news to anybody.  Such registrations are remembered as long as that is so,
  * for an event carries the program's data and not the number, and their events looked at again.
  * An open session with O_NONBLOCK pays nothing for it.  Up to 256 a process; a fork copies them.
+ *
+ * The set is asked for EPOLLRDNORM, too, of what blocks (epoll_ctl(2)).  The program sees that bit
+ * only where it cannot be known for ours: in a process that got the set before the descriptor was
+ * added to it, and once the number is closed while a copy keeps it in the set.
+ *
  * Any thread, with no session's lock held.
  */
-void registration_note(int ep, int op, int fd, uint64_t entry, const struct epoll_event *event);
+
+/* epoll_ctl(2) on a session. */
+int registration_control(int ep, int op, int fd, uint64_t entry, struct epoll_event *event);
 
 extern unsigned registration_count; /* a hint */
 
@@ -23,7 +30,10 @@ static inline bool registration_any(void)
 	return __builtin_expect(__atomic_load_n(&registration_count, __ATOMIC_RELAXED), 0) != 0;
 }
 
-/* Takes out of `found` events those that a read would wait after; returns how many are left. */
+/*
+ * Takes out of `found` events those that a read would wait after; returns how many are left.
+ * None: ask the set again.
+ */
 int registration_filter(int ep, struct epoll_event *events, int found);
 
 /* Around fork. */
