@@ -96,6 +96,13 @@ struct hidden {
 	struct pollfd set[]; /* the program's, then ours */
 };
 
+/* What woke us was not the program's: a signal that only its mask lets in has waited for that. */
+static int signal_due(const sigset_t *mask)
+{
+	struct timespec none = {0, 0};
+	return mask ? real.ppoll(NULL, 0, &none, mask) : 0;
+}
+
 static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t deadline,
                      const sigset_t *mask, bool only_hidden)
 {
@@ -134,7 +141,7 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 		fds[i].revents = said & (fds[i].events | POLLERR | POLLHUP | POLLNVAL);
 		told += fds[i].revents != 0;
 	}
-	return told;
+	return told || !ready ? told : signal_due(mask);
 }
 
 static int poll_until(struct hidden *set, struct pollfd *fds, nfds_t count, int64_t deadline,
