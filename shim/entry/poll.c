@@ -8,8 +8,8 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 /* The kernel says EINVAL (clock_nanosleep(2) has the range). */
 static bool is_no_time(const struct timespec *t)
@@ -79,22 +79,43 @@ static void put(fd_set *set, int fd)
 	((unsigned long *)set)[fd / 64] |= 1UL << fd % 64;
 }
 
+/* Has the kernel's table room for it?  Then it is an error in a set when it is not open. */
+static bool in_table(int fd, uint64_t *words)
+{
+	struct timespec none = {0, 0};
+	if (real.fcntl(fd, F_GETFD) >= 0)
+		return true;
+	words[fd / 64] = 1ULL << fd % 64;
+	bool wrong = real.syscall(SYS_pselect6, fd + 1, words, NULL, NULL, &none, NULL) < 0 &&
+	             errno == EBADF;
+	words[fd / 64] = 0;
+	return wrong;
+}
+
 /*
- * select(2) looks no further than the kernel's table of descriptors goes (proc(5), FDSize).
- * Programs rely on it: they ask for getdtablesize(), whatever that is, with a set of 1024.
+ * select(2) looks no further than the kernel's table of descriptors goes, which grows as they are
+ * opened, 64 at the least.  Programs rely on it: they ask for getdtablesize(), whatever that is,
+ * with a set of 1024.
  */
 static int within_table(int count)
 {
-	char text[2048];
-	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	uint64_t *words = (uint64_t *)scratch_take();
+	if (!words)
 		return count;
-	ssize_t size = real.read(fd, text, sizeof text - 1);
-	real.close(fd);
-	text[size > 0 ? size : 0] = 0;
-	const char *line = strstr(text, "\nFDSize:");
-	int end = line ? atoi(line + sizeof "\nFDSize:" - 1) : 0;
-	return end > 0 && end < count ? end : count;
+	if (count > SCRATCH_SIZE * 8)
+		count = SCRATCH_SIZE * 8;
+	int saved = errno, low = 1, high = (count + 63) / 64;
+	memset(words, 0, (size_t)high * 8);
+	while (low < high) {
+		int middle = (low + high + 1) / 2;
+		if (in_table(middle * 64 - 1, words))
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	scratch_give((uint8_t *)words);
+	errno = saved;
+	return count < low * 64 ? count : low * 64;
 }
 
 static bool selects_ours(int count, const fd_set *r, const fd_set *w, const fd_set *e)
