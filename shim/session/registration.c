@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Descriptors in epoll sets whose readers must not be woken too early. */
+/* Descriptors in epoll sets whose waiters must not be woken too early. */
 #include "shim/session/registration.h"
 
 #include "shim/base/guard.h"
@@ -16,18 +16,19 @@
 enum { MOST = 256, READABLE = EPOLLIN | EPOLLRDNORM };
 
 /*
- * An event carries the program's data, and others may have the same.  TCP tells EPOLLRDNORM
- * whenever it tells EPOLLIN, and hardly a program asks for it: so a set that is asked for it as
- * well says whose event it is, and by the time another thread has read what there was, that it is
- * none any more.
+ * An event carries the program's data, and others may have the same.  TCP tells these whenever it
+ * tells EPOLLIN and EPOLLOUT, and hardly a program asks for them: so a set that is asked for them
+ * as well says whose event it is, and by the time another thread has read what there was, that it
+ * is none any more.
  */
-enum { MARK = EPOLLRDNORM };
+enum { MARK = EPOLLRDNORM, MARK_HELD = EPOLLWRNORM };
 
 static struct registration {
 	int ep, fd;
 	uint64_t entry;
 	struct epoll_event event; /* as the program wants it */
 	bool marked;              /* until the program changes it */
+	bool held, was_held;
 } list[MOST];
 unsigned registration_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -50,9 +51,20 @@ static bool needs_care(int fd, uint64_t entry)
 	return session_peek_state(entry) <= SESSION_HANDSHAKING || !kernel_nonblocking(fd);
 }
 
-static bool is_over(const struct registration *r)
+static bool is_named(const struct registration *r)
 {
-	return table_get(r->fd) != r->entry;
+	return table_get(r->fd) == r->entry;
+}
+
+/* epoll(7): a closed number stays in the set as long as there is a copy of it; -1: there is none. */
+static int name_of(const struct registration *r)
+{
+	if (is_named(r))
+		return r->fd;
+	for (int fd = 0; fd < table_end(); fd++)
+		if (table_get(fd) == r->entry)
+			return fd;
+	return -1;
 }
 
 /* epoll_ctl(2): EPOLLEXCLUSIVE takes no other bits. */
@@ -62,12 +74,43 @@ static bool may_be_marked(const struct registration *r)
 	       !kernel_nonblocking(r->fd);
 }
 
-/* Arms it, too. */
-static int ask(const struct registration *r, int op)
+/*
+ * A handshake has room for SESSION_EARLY bytes.  The kernel, which has not been given one of them,
+ * goes on to say that the socket is writable, and who waits for room would be woken again and again.
+ */
+static bool is_full(const struct registration *r)
+{
+	if (!(r->event.events & EPOLLOUT) || (r->event.events & (EPOLLEXCLUSIVE | MARK_HELD)) ||
+	    session_peek_state(r->entry) > SESSION_HANDSHAKING)
+		return false;
+	int fd = name_of(r);
+	struct session *s = session_enter_by(fd, r->entry);
+	if (!s)
+		return false;
+	session_advance(s, fd);
+	bool full = s->state <= SESSION_HANDSHAKING && s->early_end == SESSION_EARLY;
+	s->early_blocked |= full;
+	session_leave(s);
+	return full;
+}
+
+/*
+ * Arms it, too; what there is to tell, the set tells anew.  A held one is asked for its edges, all
+ * of them, for the kernel sees room at once, and the end of the handshake is one.
+ */
+static int ask(struct registration *r, int op)
 {
 	struct epoll_event event = r->event;
 	event.events |= r->marked ? MARK : 0;
+	if (r->held)
+		event.events = (event.events & ~(uint32_t)EPOLLONESHOT) | EPOLLET | MARK_HELD;
+	r->was_held |= r->held;
 	return real.epoll_ctl(r->ep, op, r->fd, &event);
+}
+
+static bool ask_anew(struct registration *r)
+{
+	return is_named(r) && ask(r, EPOLL_CTL_MOD) == 0;
 }
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -88,10 +131,10 @@ static struct registration *find(int ep, int fd)
 {
 	struct registration *found = NULL;
 	for (unsigned i = registration_count; i-- > 0;)
-		if (is_over(&list[i]))
+		if (name_of(&list[i]) < 0)
 			forget(&list[i]);
 	for (unsigned i = 0; i < registration_count; i++)
-		if (list[i].ep == ep && list[i].fd == fd)
+		if (list[i].ep == ep && list[i].fd == fd && is_named(&list[i]))
 			found = &list[i];
 	return found;
 }
@@ -105,6 +148,8 @@ static int note(struct registration *known, int op, struct registration wanted)
 		return ask(&wanted, op);
 	int saved = errno;
 	wanted.marked = may_be_marked(&wanted);
+	wanted.held = is_full(&wanted);
+	wanted.was_held = before.was_held;
 	errno = saved;
 	*r = wanted;
 	set_count(registration_count + !known);
@@ -123,11 +168,16 @@ int registration_control(int ep, int op, int fd, uint64_t entry, struct epoll_ev
 	if (!wanted && !registration_any())
 		return real.epoll_ctl(ep, op, fd, event);
 	registration_lock();
-	struct registration *known = find(ep, fd);
-	int result = wanted ? note(known, op, (struct registration){ep, fd, entry, *event, false})
-	                    : real.epoll_ctl(ep, op, fd, event);
-	if (result == 0 && !wanted && known)
-		forget(known);
+	struct registration *known = find(ep, fd), fresh = {.ep = ep, .fd = fd, .entry = entry};
+	int result;
+	if (wanted) {
+		fresh.event = *event;
+		result = note(known, op, fresh);
+	} else {
+		result = real.epoll_ctl(ep, op, fd, event);
+		if (result == 0 && known)
+			forget(known);
+	}
 	registration_unlock();
 	return result;
 }
@@ -141,23 +191,61 @@ int registration_control(int ep, int op, int fd, uint64_t entry, struct epoll_ev
  */
 static bool is_false(const struct registration *r)
 {
-	if (!needs_care(r->fd, r->entry))
+	int fd = name_of(r);
+	if (!needs_care(fd, r->entry))
 		return false;
-	short said = (short)kernel_poll(r->fd, POLLIN);
+	short said = (short)kernel_poll(fd, POLLIN);
 	if (!(said & POLLIN))
 		return r->marked;
-	return !(block_refine(r->fd, r->entry, POLLIN, said) & POLLIN);
+	return !(block_refine(fd, r->entry, POLLIN, said) & POLLIN);
+}
+
+static bool may_be(const struct registration *r, int ep, const struct epoll_event *event)
+{
+	return r->ep == ep && r->event.data.u64 == event->data.u64 && name_of(r) >= 0;
+}
+
+/*
+ * The event of a held one, or of one that was held when another thread was given it, is none: as
+ * soon as there is room, the set is asked as the program wants it, and tells.
+ */
+static bool is_held(int ep, const struct epoll_event *event)
+{
+	bool found = false;
+	for (unsigned i = 0; (event->events & MARK_HELD) && i < registration_count; i++) {
+		struct registration *r = &list[i];
+		if (!may_be(r, ep, event) || !r->was_held)
+			continue;
+		if (r->held && !is_full(r)) {
+			r->held = false;
+			r->was_held = ask_anew(r);
+		}
+		found |= r->was_held;
+	}
+	return found;
+}
+
+/* A level that the program will fill up.  What is told once is the program's to arm. */
+static void hold_full(int ep, const struct epoll_event *event)
+{
+	enum { ONCE = EPOLLONESHOT | EPOLLET };
+	for (unsigned i = 0; (event->events & EPOLLOUT) && i < registration_count; i++) {
+		struct registration *r = &list[i];
+		if (!may_be(r, ep, event) || (r->event.events & ONCE) || !is_full(r))
+			continue;
+		r->held = is_named(r);
+		ask_anew(r);
+	}
 }
 
 /* True when nothing is left of the event. */
 static bool is_false_alarm(int ep, struct epoll_event *event)
 {
-	const struct registration *alarm = NULL;
+	struct registration *alarm = NULL;
 	bool marked = false, news = false;
 	for (unsigned i = 0; i < registration_count; i++) {
-		const struct registration *r = &list[i];
-		if (r->ep != ep || r->event.data.u64 != event->data.u64 || is_over(r) ||
-		    (r->marked && !(event->events & MARK)))
+		struct registration *r = &list[i];
+		if (!may_be(r, ep, event) || (r->marked && !(event->events & MARK)))
 			continue;
 		marked |= r->marked;
 		if (is_false(r))
@@ -171,8 +259,22 @@ static bool is_false_alarm(int ep, struct epoll_event *event)
 		return false;
 	event->events &= ~(uint32_t)READABLE;
 	if (!event->events && (alarm->event.events & EPOLLONESHOT))
-		ask(alarm, EPOLL_CTL_MOD);
+		ask_anew(alarm);
 	return event->events == 0;
+}
+
+static bool is_news(int ep, struct epoll_event *event)
+{
+	if (is_held(ep, event) || ((event->events & READABLE) && is_false_alarm(ep, event)))
+		return false;
+	hold_full(ep, event);
+	return true;
+}
+
+static bool is_needed(const struct registration *r)
+{
+	int fd = name_of(r);
+	return fd >= 0 && (r->marked || r->was_held || needs_care(fd, r->entry));
 }
 
 int registration_filter(int ep, struct epoll_event *events, int found)
@@ -182,11 +284,10 @@ int registration_filter(int ep, struct epoll_event *events, int found)
 	int kept = 0, saved = errno;
 	registration_lock();
 	for (int i = 0; i < found; i++)
-		if (!(events[i].events & READABLE) || !is_false_alarm(ep, &events[i]))
+		if (is_news(ep, &events[i]))
 			events[kept++] = events[i];
 	for (unsigned i = registration_count; i-- > 0;) /* most were handshakes, and are done */
-		if (is_over(&list[i]) ||
-		    (!list[i].marked && !needs_care(list[i].fd, list[i].entry)))
+		if (!is_needed(&list[i]))
 			forget(&list[i]);
 	registration_unlock();
 	errno = saved;

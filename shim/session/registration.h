@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Descriptors in epoll sets whose readers must not be woken too early. */
+/* Descriptors in epoll sets whose waiters must not be woken too early. */
 #ifndef SLEEVE_SESSION_REGISTRATION_H
 #define SLEEVE_SESSION_REGISTRATION_H
 
@@ -13,9 +13,13 @@
  * for an event carries the program's data and not the number, and their events looked at again.
  * An open session with O_NONBLOCK pays nothing for it.  Up to 256 a process; a fork copies them.
  *
- * The set is asked for EPOLLRDNORM, too, of what blocks (epoll_ctl(2)).  The program sees that bit
- * only where it cannot be known for ours: in a process that got the set before the descriptor was
- * added to it, and once the number is closed while a copy keeps it in the set.
+ * Before the handshake is done there is room for SESSION_EARLY bytes, and the kernel's level, which
+ * knows nothing of that, would wake who waits for more again and again.  Meanwhile the set is asked
+ * for edges instead: the end of the handshake is one.
+ *
+ * Such sets are asked for EPOLLRDNORM and EPOLLWRNORM, too (epoll_ctl(2)).  The program sees these
+ * only where they cannot be known for ours: in a process that got the set before the descriptor was
+ * added to it.
  *
  * Any thread, with no session's lock held.
  */
@@ -31,8 +35,8 @@ static inline bool registration_any(void)
 }
 
 /*
- * Takes out of `found` events those that a read would wait after; returns how many are left.
- * None: ask the set again.
+ * Takes out of `found` events those that a read would wait after, or that the set will tell again;
+ * returns how many are left.  None: ask the set again.
  */
 int registration_filter(int ep, struct epoll_event *events, int found);
 

@@ -28,11 +28,15 @@ static void tell_events(unsigned end, uint32_t events)
 	if (world->end[end].warned && (events & POLLHUP))
 		events &= ~(uint32_t)POLLERR;
 	const char *between = " ";
+	uint32_t left = events;
 	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
 		if (events & names[i].bit) {
 			tell("%s%s", between, names[i].name);
 			between = "|";
+			left &= ~names[i].bit;
 		}
+	if (left)
+		tell("%s%x", between, left);
 }
 
 /* ---- questions about one end ---------------------------------------------------------------- */
