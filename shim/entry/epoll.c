@@ -85,7 +85,7 @@ static int64_t deadline_in(int64_t time)
 static int finish(int ep, struct epoll_event *events, int count, int found, int64_t deadline,
                   const sigset_t *mask)
 {
-	int kept = registration_filter(ep, events, found);
+	int kept = table_end() ? registration_filter(ep, events, found) : found;
 	return found > 0 && !kept ? wait_beside(ep, events, count, deadline, mask) : kept;
 }
 

@@ -253,7 +253,10 @@ bool carrier_linger(int fd, uint64_t entry, int end)
 	return fork_hidden(entry, linger, &cargo) > 0;
 }
 
-/* Whoever connects to us and says nothing costs a process until its time is up. */
+/*
+ * Whoever connects to us and says nothing costs a process until its time is up, and so does whom we
+ * connect to and ask for nothing.
+ */
 enum { STRANGERS = 128 };
 static pid_t strangers[STRANGERS];
 
@@ -272,7 +275,8 @@ static pid_t *place_for_stranger(void)
 static bool is_stranger(uint64_t entry, char *peer, size_t size)
 {
 	struct session *s = session_enter(entry);
-	bool stranger = s && s->peer.rule->side == POLICY_ACCEPT && !session_is_up(s);
+	bool stranger = s && !session_is_up(s) &&
+	                (s->peer.rule->side == POLICY_ACCEPT || !s->early_end);
 	if (stranger)
 		session_describe(s, peer, size);
 	if (s)
@@ -288,7 +292,7 @@ bool carrier_drain(int fd, uint64_t entry)
 	bool stranger = is_stranger(entry, peer, sizeof peer);
 	pid_t *place = stranger ? place_for_stranger() : NULL;
 	if (stranger && !place) {
-		log_say(LOG_LEVEL_WARN, "connection from %s: ends without a goodbye, since %d were "
+		log_say(LOG_LEVEL_WARN, "connection with %s: ends without a goodbye, since %d were "
 		        "closed before their handshakes and wait for their peers", peer, STRANGERS);
 		return true;
 	}

@@ -48,9 +48,9 @@ bool carrier_linger(int fd, uint64_t entry, int end);
 
 /*
  * Carries the handshake and what was accepted but not sent to their end, and says goodbye; the
- * caller drops the session afterwards.  Of connections that were accepted 128 a process at a time,
- * for their number is not the program's to choose; one too many ends as it is.  False: there can
- * be no carrier, the caller has to wait itself.
+ * caller drops the session afterwards.  Of connections whose handshakes are not done and that were
+ * accepted, or nothing was written to, 128 a process at a time; one too many ends as it is.  False:
+ * there can be no carrier, the caller has to wait itself.
  */
 bool carrier_drain(int fd, uint64_t entry);
 

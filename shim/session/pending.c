@@ -74,15 +74,27 @@ static bool over(const struct handshake *h)
 	return table_get(h->fd) != h->entry || !session_is_pending(h->entry);
 }
 
-/* What the handshake waits for; 0: nothing that this scope would not leave to the program. */
-static short events_of(struct session *s, int fd, enum pending_scope scope)
+/* The peer of a connect of ours.  Once it is, that is not asked again. */
+static bool is_reached(struct session *s, int fd)
+{
+	bool unasked = s->state == SESSION_FRESH && s->peer.rule->side == POLICY_CONNECT;
+	if (unasked && !s->reached)
+		s->reached = kernel_connected(fd);
+	return !unasked || s->reached;
+}
+
+/*
+ * What the handshake waits for; 0: nothing that this scope would not leave to the program.  A
+ * client speaks first, as soon as there is room.
+ */
+static short events_of(const struct session *s, enum pending_scope scope)
 {
 	bool connecting = s->peer.rule->side == POLICY_CONNECT;
 	if (s->connecting)
 		return 0;
 	if (session_is_up(s))
 		return POLLOUT; /* early bytes that the kernel had no room for */
-	if (s->state == SESSION_FRESH && connecting && !kernel_connected(fd))
+	if (s->state == SESSION_FRESH && connecting)
 		return POLLOUT;
 	if (s->state == SESSION_FRESH && !connecting && scope == PENDING_HIDDEN && !s->early_end)
 		return 0;
@@ -102,9 +114,7 @@ unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t 
 		struct session *s = over(&h) ? NULL : session_enter_by(h.fd, h.entry);
 		if (!s)
 			continue;
-		bool unconnected = s->state == SESSION_FRESH &&
-		                   s->peer.rule->side == POLICY_CONNECT && !kernel_connected(h.fd);
-		bool timed = !unconnected && s->state <= SESSION_HANDSHAKING;
+		bool timed = is_reached(s, h.fd) && s->state <= SESSION_HANDSHAKING;
 		if (now >= s->deadline && timed) {
 			session_fail(s, h.fd, REGISTRY_HANDSHAKE_TIMEOUT);
 			session_leave(s);
@@ -116,7 +126,7 @@ unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t 
 		bool mine = pthread_equal(h.thread, self);
 		bool orphan = (s->early_end || s->tail) && now >= s->driven_until;
 		unsigned room = mine ? size : orphan ? size / 2 : 0;
-		short events = found < room ? events_of(s, h.fd, scope) : 0;
+		short events = found < room ? events_of(s, scope) : 0;
 		session_leave(s);
 		list[kept++] = h;
 		if (!events)

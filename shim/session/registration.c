@@ -22,6 +22,7 @@ enum { MOST = 256, READABLE = EPOLLIN | EPOLLRDNORM };
  * is none any more.
  */
 enum { MARK = EPOLLRDNORM, MARK_HELD = EPOLLWRNORM };
+static bool program_asks; /* for these, and is told */
 
 static struct registration {
 	int ep, fd;
@@ -56,7 +57,7 @@ static bool is_named(const struct registration *r)
 	return table_get(r->fd) == r->entry;
 }
 
-/* epoll(7): a closed number stays in the set as long as there is a copy of it; -1: there is none. */
+/* epoll(7): a closed number stays in the set as long as there is a copy of it.  -1: none. */
 static int name_of(const struct registration *r)
 {
 	if (is_named(r))
@@ -76,7 +77,7 @@ static bool may_be_marked(const struct registration *r)
 
 /*
  * A handshake has room for SESSION_EARLY bytes.  The kernel, which has not been given one of them,
- * goes on to say that the socket is writable, and who waits for room would be woken again and again.
+ * goes on to say that the socket is writable: who waits for room would be woken again and again.
  */
 static bool is_full(const struct registration *r)
 {
@@ -147,6 +148,7 @@ static int note(struct registration *known, int op, struct registration wanted)
 	if (!known && registration_count == MOST)
 		return ask(&wanted, op);
 	int saved = errno;
+	program_asks |= wanted.event.events & (MARK | MARK_HELD);
 	wanted.marked = may_be_marked(&wanted);
 	wanted.held = is_full(&wanted);
 	wanted.was_held = before.was_held;
@@ -242,19 +244,16 @@ static void hold_full(int ep, const struct epoll_event *event)
 static bool is_false_alarm(int ep, struct epoll_event *event)
 {
 	struct registration *alarm = NULL;
-	bool marked = false, news = false;
+	bool news = false;
 	for (unsigned i = 0; i < registration_count; i++) {
 		struct registration *r = &list[i];
 		if (!may_be(r, ep, event) || (r->marked && !(event->events & MARK)))
 			continue;
-		marked |= r->marked;
 		if (is_false(r))
 			alarm = r;
 		else
 			news |= r->marked;
 	}
-	if (marked)
-		event->events &= ~(uint32_t)MARK;
 	if (!alarm || news)
 		return false;
 	event->events &= ~(uint32_t)READABLE;
@@ -277,10 +276,8 @@ static bool is_needed(const struct registration *r)
 	return fd >= 0 && (r->marked || r->was_held || needs_care(fd, r->entry));
 }
 
-int registration_filter(int ep, struct epoll_event *events, int found)
+static int keep_news(int ep, struct epoll_event *events, int found)
 {
-	if (found <= 0 || !registration_any())
-		return found;
 	int kept = 0, saved = errno;
 	registration_lock();
 	for (int i = 0; i < found; i++)
@@ -292,4 +289,22 @@ int registration_filter(int ep, struct epoll_event *events, int found)
 	registration_unlock();
 	errno = saved;
 	return kept;
+}
+
+/* Also in a process that has the set by a fork, and not the registration. */
+static void unmark(struct epoll_event *event)
+{
+	if (event->events & EPOLLIN)
+		event->events &= ~(uint32_t)MARK;
+	if (event->events & EPOLLOUT)
+		event->events &= ~(uint32_t)MARK_HELD;
+}
+
+int registration_filter(int ep, struct epoll_event *events, int found)
+{
+	if (found > 0 && registration_any())
+		found = keep_news(ep, events, found);
+	for (int i = 0; i < found && !program_asks; i++)
+		unmark(&events[i]);
+	return found;
 }

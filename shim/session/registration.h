@@ -17,9 +17,8 @@
  * knows nothing of that, would wake who waits for more again and again.  Meanwhile the set is asked
  * for edges instead: the end of the handshake is one.
  *
- * Such sets are asked for EPOLLRDNORM and EPOLLWRNORM, too (epoll_ctl(2)).  The program sees these
- * only where they cannot be known for ours: in a process that got the set before the descriptor was
- * added to it.
+ * Such sets are asked for EPOLLRDNORM and EPOLLWRNORM, too (epoll_ctl(2)), which are not passed on
+ * beside EPOLLIN and EPOLLOUT, unless the program has asked for one of them on a session.
  *
  * Any thread, with no session's lock held.
  */

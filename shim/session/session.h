@@ -69,6 +69,7 @@ struct session {
 	bool read_shut;       /* SHUT_RD by the program */
 	bool to_self;         /* the other end may be this very thread */
 	bool connecting;      /* the program's connect(2) has not returned yet */
+	bool reached;         /* TCP has been seen to be there */
 	bool poisoned;        /* left in the middle; pollers have not been woken yet */
 	bool borrowed;        /* was there before the program, whose parent may still use it bare */
 	int lowat;            /* SO_RCVLOWAT, kept back during the handshake; 0: none */
