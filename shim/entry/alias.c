@@ -2,6 +2,7 @@
 /* Doors of the second names under which glibc exports some calls. */
 #include "shim/life/door.h"
 
+#include <execinfo.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -58,4 +59,29 @@ DOOR int __fcntl(int fd, int command, ...)
 	long argument = va_arg(arguments, long);
 	va_end(arguments);
 	return fcntl(fd, command, argument);
+}
+
+DOOR pid_t __fork(void)
+{
+	return fork();
+}
+
+DOOR FILE *_IO_fdopen(int fd, const char *mode)
+{
+	return fdopen(fd, mode);
+}
+
+DOOR int _IO_fclose(FILE *stream)
+{
+	return fclose(stream);
+}
+
+DOOR void __backtrace_symbols_fd(void *const *frames, int count, int fd)
+{
+	backtrace_symbols_fd(frames, count, fd);
+}
+
+DOOR FILE *_IO_popen(const char *command, const char *mode)
+{
+	return popen(command, mode);
 }
