@@ -42,6 +42,8 @@ SHARED := -static-libgcc -Wl,-z,defs -Wl,-z,text
 endif
 # Constructors of other libraries may connect, and ours must have run by then.
 SHARED += -Wl,-z,initfirst
+# A door that goes through another finds ours, not that of a library before us, whose it may serve.
+SHARED += -Wl,-Bsymbolic-functions
 
 # shim/entry and shim/life are the doors: they define libc's names, so only the preloaded library
 # may hold them.  Everything below them is in one archive, from which the CLI and the tests take

@@ -3,6 +3,8 @@
 #include "shim/base/real.h"
 
 #include <dlfcn.h>
+#include <link.h>
+#include <stdint.h>
 
 struct real_calls real_calls;
 
@@ -24,4 +26,44 @@ void real_resolve(void)
 #undef VCALL
 #undef VOIDCALL
 	__atomic_store_n((void **)&real_calls.read, read_call, __ATOMIC_RELEASE);
+}
+
+/* Code that holds one of the real functions. */
+static struct {
+	uintptr_t start, size;
+} behind[8];
+static unsigned behind_count;
+
+static void note(uintptr_t start, uintptr_t size)
+{
+	const uintptr_t *calls = (const uintptr_t *)&real_calls;
+	for (size_t i = 0; i < sizeof real_calls / sizeof *calls; i++)
+		if (calls[i] - start < size && behind_count < sizeof behind / sizeof *behind) {
+			behind[behind_count].start = start;
+			behind[behind_count++].size = size;
+			return;
+		}
+}
+
+static int look(struct dl_phdr_info *object, size_t size, void *unused)
+{
+	(void)size, (void)unused;
+	for (int i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == PT_LOAD && object->dlpi_phdr[i].p_flags & PF_X)
+			note(object->dlpi_addr + object->dlpi_phdr[i].p_vaddr,
+			     object->dlpi_phdr[i].p_memsz);
+	return 0;
+}
+
+void real_look_behind(void)
+{
+	dl_iterate_phdr(look, NULL);
+}
+
+bool real_is_behind(const void *caller)
+{
+	for (unsigned i = 0; i < behind_count; i++)
+		if ((uintptr_t)caller - behind[i].start < behind[i].size)
+			return true;
+	return false;
 }

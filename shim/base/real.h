@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
@@ -49,5 +50,12 @@ static inline struct real_calls *real_table(void)
 }
 
 #define real (*real_table())
+
+/*
+ * Is the caller libc, or a library that stands before libc and has some of the real functions?  Its
+ * dup may be a syscall(SYS_dup): through a door, that would come back to it without end.
+ */
+bool real_is_behind(const void *caller);
+void real_look_behind(void); /* once, at start */
 
 #endif

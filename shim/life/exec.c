@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -159,7 +160,9 @@ DOOR int fexecve(int fd, char *const argv[], char *const envp[])
 DOOR int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
 	give_up();
-	return failed(real.execveat(dir, path, argv, envp, flags));
+	return failed(real.execveat
+		? real.execveat(dir, path, argv, envp, flags)
+		: (int)real.syscall(SYS_execveat, dir, path, argv, envp, flags));
 }
 
 /* exec(3): the list becomes a vector on the stack, as libc does it. */

@@ -227,7 +227,7 @@ static int between(void *argument)
 	registry_forked();
 	pthread_mutex_unlock(&forking); /* the guard stays: signals are the program's */
 	h->work(h->link);
-	syscall(SYS_exit_group, 0);
+	real.syscall(SYS_exit_group, 0);
 	return 0;
 }
 

@@ -94,6 +94,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 {
 	int saved = errno;
 	real_resolve();
+	real_look_behind();
 	process_begin();
 	const char *log_spec = read_environment(getauxval(AT_SECURE) ? NULL : environment);
 	make_absolute();
