@@ -5,6 +5,7 @@
 #include "shim/base/log.h"
 #include "shim/base/process.h"
 #include "shim/life/carrier.h"
+#include "shim/life/inherit.h"
 #include "shim/session/record.h"
 #include "shim/session/session.h"
 
@@ -12,6 +13,7 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 DOOR int close(int fd)
@@ -201,4 +203,15 @@ DOOR int ioctl(int fd, unsigned long request, ...)
 	if (result == 0 && entry && request == FIONREAD)
 		*(int *)argument = available(fd, entry, *(int *)argument);
 	return result;
+}
+
+/* Another process's descriptor is a new number here, as one that arrives with a message is. */
+DOOR int pidfd_getfd(int process, int number, unsigned int flags)
+{
+	int fd = (int)real.syscall(SYS_pidfd_getfd, process, number, flags);
+	if (fd >= 0) {
+		descriptor_created(fd);
+		inherit_arrived(fd);
+	}
+	return fd;
 }

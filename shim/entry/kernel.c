@@ -4,7 +4,6 @@
 
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
-#include "shim/life/inherit.h"
 #include "shim/session/rulebook.h"
 
 #include <dlfcn.h>
@@ -46,17 +45,6 @@ static bool submits_session(const long *a)
 		if (table_session((int)batch[i]->aio_fildes))
 			return true;
 	return false;
-}
-
-/* Another process's descriptor is a new number here, as one that arrives with a message is. */
-static long fetch(const long *a)
-{
-	int fd = (int)pass(SYS_pidfd_getfd, a);
-	if (fd >= 0) {
-		descriptor_created(fd);
-		inherit_arrived(fd);
-	}
-	return fd;
 }
 
 /* Its length comes with a signal mask; what is no mask the kernel refuses. */
@@ -173,7 +161,7 @@ static long enter(long number, const long *a)
 	case SYS_dup3: return dup3(fd, a[1], a[2]);
 	case SYS_fcntl: return fcntl(fd, a[1], a[2]);
 	case SYS_ioctl: return ioctl(fd, a[1], a[2]);
-	case SYS_pidfd_getfd: return fetch(a);
+	case SYS_pidfd_getfd: return pidfd_getfd(fd, a[1], a[2]);
 
 	case SYS_execve: return execve(p[0], p[1], p[2]);
 	case SYS_execveat: return execveat(fd, p[1], p[2], p[3], a[4]);

@@ -36,6 +36,9 @@ bool descriptor_settled(int fd, uint64_t entry);
  * out of service: other threads, and destructors that run later, may still write. */
 void descriptor_all_ending(void);
 
+/* Our door; libc has it, and says so in <sys/pidfd.h>, since glibc 2.36. */
+int pidfd_getfd(int process, int number, unsigned int flags);
+
 /* Marks our own descriptors so that no door touches them. */
 void descriptor_guard_own(bool (*owns)(int fd), int lowest);
 

@@ -9,6 +9,9 @@
 
 enum { KEPT = 40 };
 
+/* Since glibc 2.36. */
+extern int pidfd_getfd(int process, int number, unsigned int flags) __attribute__((weak));
+
 /* The program again, without what is preloaded: it says where it listens, accepts, and waits. */
 static void run(void)
 {
@@ -53,7 +56,8 @@ static void own(void)
 	MUST(connect(early, &a.any, sizeof(a.in)));
 	int s = (int)MUST(accept(l, NULL, NULL));
 	settle(early, s);
-	int late = (int)MUST(syscall(SYS_pidfd_getfd, self, c, 0L));
+	int late = (int)MUST(pidfd_getfd ? pidfd_getfd((int)self, (int)c, 0)
+	                                 : syscall(SYS_pidfd_getfd, self, c, 0L));
 	T(write((int)c, "one", 3));
 	T(write(early, "two", 3));
 	T(close((int)c));
