@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Doors of the read family. */
 #include "shim/life/door.h"
+
+#include "shim/base/kernel.h"
 #include "shim/life/inherit.h"
 
 #include <sys/socket.h>
@@ -154,6 +156,15 @@ DOOR ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	return got;
 }
 
+/* The time limit of recvmmsg(2) is looked at after each message, it bounds no wait for one. */
+static int64_t rest_of(const struct timespec *timeout, int64_t since)
+{
+	if (!timeout || timeout->tv_sec > 1000000000)
+		return INT64_MAX;
+	int64_t rest = timeout->tv_sec * 1000000000LL + timeout->tv_nsec - (kernel_now() - since);
+	return rest > 0 ? rest : 0;
+}
+
 /* recvmmsg(2): the first may wait, the others too unless MSG_WAITFORONE; an error after the
  * first is kept for the next call. */
 DOOR int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags,
@@ -166,20 +177,27 @@ DOOR int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 				note_arrivals(&messages[i].msg_hdr);
 		return got;
 	}
+	if (timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 ||
+	                timeout->tv_nsec >= 1000000000))
+		return (int)door_report(OUTCOME_ERRNO - EINVAL, true);
 	if (count && !messages)
 		return (int)door_report(OUTCOME_ERRNO - EFAULT, true);
 	unsigned int done = 0;
 	int saved = errno;
-	for (; done < count; done++) {
+	int64_t since = kernel_now(), left = INT64_MAX;
+	for (; done < count && left; done++) {
 		ssize_t got = recvmsg(fd, &messages[done].msg_hdr, flags & ~MSG_WAITFORONE);
 		if (got < 0)
 			break;
 		messages[done].msg_len = (unsigned)got;
 		if (flags & MSG_WAITFORONE)
 			flags |= MSG_DONTWAIT;
+		left = rest_of(timeout, since);
 	}
 	if (!done && count)
 		return -1;
+	if (left != INT64_MAX)
+		*timeout = (struct timespec){left / 1000000000, left % 1000000000};
 	errno = saved;
 	return (int)done;
 }
