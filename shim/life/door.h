@@ -44,9 +44,9 @@ static inline uint64_t door_session(int fd)
 static inline uint64_t door_output(int fd)
 {
 	uint64_t entry = door_session(fd);
-	if (entry || __builtin_expect(!table_unconnected(table_get(fd)), 1))
-		return entry;
-	return table_get(fd);
+	if (__builtin_expect(!entry, 1))
+		entry = table_get(fd); /* another thread may have connected it meanwhile */
+	return entry & 3 ? entry : 0;
 }
 
 /* Before libc's own call waits for fd: -1, with errno, where it has been interrupted already. */

@@ -76,6 +76,9 @@ uint64_t unconnected_settle(int fd)
 {
 	uint64_t mark = table_get(fd);
 	int state = state_of(fd);
+	/* A connect of this process puts its session there before the kernel hears of it. */
+	if (table_get(fd) != mark)
+		return table_session(fd);
 	if (state == TCP_CLOSE || state == TCP_SYN_SENT || process_is_guest())
 		return 0;
 	/* Not for a moment is it "nothing of ours" before that is known. */
