@@ -129,9 +129,7 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 	}
 	if (ready < 0)
 		return ready;
-	for (unsigned i = 0; i < extra; i++)
-		if (h->set[count + i].revents)
-			advance(h->set[count + i].fd, h->entries[i]);
+	/* The program's first: whose handshake ends behind its back, of that the kernel's word is old. */
 	int told = 0;
 	for (nfds_t i = 0; ready && i < count; i++) {
 		short said = h->set[i].revents;
@@ -141,6 +139,9 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 		fds[i].revents = said & (fds[i].events | POLLERR | POLLHUP | POLLNVAL);
 		told += fds[i].revents != 0;
 	}
+	for (unsigned i = 0; i < extra; i++)
+		if (h->set[count + i].revents)
+			advance(h->set[count + i].fd, h->entries[i]);
 	return told || !ready ? told : signal_due(mask);
 }
 
