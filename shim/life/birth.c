@@ -43,6 +43,11 @@ static bool own(int fd)
 	return registry_owns(fd) || rulebook_owns(fd);
 }
 
+void birth_guard_own(void)
+{
+	descriptor_guard_own(own, process_lowest_own());
+}
+
 static struct registry_slot *note(const struct birth *b, int fd, enum registry_verdict verdict,
                                   enum registry_reason reason, const struct sockaddr *local)
 {
@@ -60,7 +65,7 @@ static struct registry_slot *note(const struct birth *b, int fd, enum registry_v
 	};
 	guard_enter();
 	struct registry_slot *slot = registry_add(&birth);
-	descriptor_guard_own(own, process_lowest_own());
+	birth_guard_own();
 	guard_leave();
 	return slot;
 }
@@ -124,7 +129,7 @@ static bool settle(struct birth *b, int fd, const struct sockaddr *local)
 	if (session_birth(fd, rulebook, &b->verdict, &b->flow, local, b->remote)) {
 		if (!b->inherited)
 			pending_add(fd, table_get(fd));
-		descriptor_guard_own(own, process_lowest_own());
+		birth_guard_own();
 		return true;
 	}
 	log_say(LOG_LEVEL_ERROR, "a connection under rule \"%s\" is refused: no room for another "

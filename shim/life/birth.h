@@ -42,4 +42,7 @@ bool birth_elsewhere(int fd, const struct sockaddr *remote, socklen_t length);
  * never do: others may.  False: it is denied, or has been in use and should be under TLS. */
 bool birth_inherited(int fd, const struct sockaddr *remote, socklen_t length);
 
+/* Sleeve's own descriptors of this moment get their marks. */
+void birth_guard_own(void);
+
 #endif

@@ -4,6 +4,7 @@
 #include "shim/base/process.h"
 #include "shim/base/real.h"
 #include "shim/base/table.h"
+#include "shim/life/birth.h"
 #include "shim/life/carrier.h"
 #include "shim/life/fork.h"
 #include "shim/life/inherit.h"
@@ -120,6 +121,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	if (!table_init())
 		log_say(LOG_LEVEL_ERROR, "no address space for the table of descriptors (8 MiB); "
 		        "connections on numbers from 1024 on cannot be made TLS and are refused");
+	birth_guard_own(); /* before the program: daemons begin by closing whatever there is */
 	if (rulebook_concerns())
 		inherit_start();
 	fork_start();
