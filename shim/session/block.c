@@ -129,7 +129,7 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 	}
 	if (ready < 0)
 		return ready;
-	/* The program's first: whose handshake ends behind its back, of that the kernel's word is old. */
+	/* The program's first: where a handshake ends behind its back, the kernel's word is old. */
 	int told = 0;
 	for (nfds_t i = 0; ready && i < count; i++) {
 		short said = h->set[i].revents;
