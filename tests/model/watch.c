@@ -173,7 +173,9 @@ static int by_end(const void *a, const void *b)
 	const struct epoll_event *x = a, *y = b;
 	if (end_of(x) != end_of(y))
 		return end_of(x) < end_of(y) ? -1 : 1;
-	return x->events < y->events ? -1 : x->events > y->events;
+	if (x->events != y->events)
+		return x->events < y->events ? -1 : 1;
+	return x->data.u64 < y->data.u64 ? -1 : x->data.u64 > y->data.u64;
 }
 
 static long wait_on(int set, struct epoll_event *events, int count, const char *how)
