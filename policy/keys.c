@@ -158,6 +158,11 @@ void keys_read_timeout(struct load *l, const struct value *v, void *target)
 	((struct policy_rule *)target)->handshake_timeout_ms = (unsigned)(seconds * 1000 + 0.5);
 }
 
+void keys_read_inherit(struct load *l, const struct value *v, void *target)
+{
+	value_bool(l, v, &((struct policy_rule *)target)->inherit);
+}
+
 /* ---- identities --------------------------------------------------------------------------- */
 
 static const char *read_path(struct load *l, const struct value *v)
@@ -281,6 +286,7 @@ static const struct key default_keys[] = {
 	{ "handshake_timeout", keys_read_timeout, 0 },
 	{ "unmatched", read_unmatched, 0 },
 	{ "truncated", keys_read_truncated, 0 },
+	{ "inherit", keys_read_inherit, 0 },
 };
 
 static void read_defaults(struct load *l, const struct value *v, void *target)

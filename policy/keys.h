@@ -81,6 +81,7 @@ void keys_read_identity(struct load *l, const struct value *v, void *rule);
 void keys_read_profile(struct load *l, const struct value *v, void *rule);
 void keys_read_timeout(struct load *l, const struct value *v, void *rule);
 void keys_read_truncated(struct load *l, const struct value *v, void *rule);
+void keys_read_inherit(struct load *l, const struct value *v, void *rule);
 
 /* The list of rules (policy/rules.c), and what a rule matches (policy/scope.c). */
 void rules_read(struct load *l, const struct value *list);

@@ -94,6 +94,7 @@ struct policy_rule {
 	const struct policy_peer *peers;
 	size_t peer_count;
 	bool verified_connect;
+	bool inherit;                          /* programs that are started are sleeved, too */
 	bool unsafe_skip_verification;
 	int unsafe_line;                       /* of the unsafe_* key; 0: none used */
 	const struct policy_match *match;      /* private to policy/match.c */

@@ -209,6 +209,11 @@ static void read_truncated(struct load *l, const struct value *v, void *target)
 	keys_read_truncated(l, v, rule_of(target));
 }
 
+static void read_inherit(struct load *l, const struct value *v, void *target)
+{
+	keys_read_inherit(l, v, rule_of(target));
+}
+
 static const struct key rule_keys[] = {
 	{ "name", read_name, 0 },
 	{ "on", read_on, 0 },
@@ -229,6 +234,7 @@ static const struct key rule_keys[] = {
 	{ "truncated", read_truncated, ONLY_TLS },
 	{ "engine", read_engine, ONLY_TLS },
 	{ "verified_connect", read_verified_connect, ONLY_CONNECT | ONLY_TLS },
+	{ "inherit", read_inherit, 0 },
 	{ "resumption", read_resumption, ONLY_TLS },
 	{ "until", read_until, 0 },
 	{ "unsafe_skip_verification", read_unsafe, ONLY_TLS },

@@ -8,6 +8,7 @@
 #include "shim/base/kernel.h"
 #include "shim/base/process.h"
 #include "shim/life/carrier.h"
+#include "shim/life/environment.h"
 #include "shim/session/session.h"
 
 #include <fcntl.h>
@@ -129,40 +130,42 @@ static int failed(int result)
 
 DOOR int execve(const char *path, char *const argv[], char *const envp[])
 {
+	ENVIRONMENT_KEPT(kept, envp);
 	give_up();
-	return failed(real.execve(path, argv, envp));
+	return failed(real.execve(path, argv, kept));
 }
 
 DOOR int execv(const char *path, char *const argv[])
 {
-	give_up();
-	return failed(real.execv(path, argv));
-}
-
-DOOR int execvp(const char *file, char *const argv[])
-{
-	give_up();
-	return failed(real.execvp(file, argv));
+	return execve(path, argv, environ);
 }
 
 DOOR int execvpe(const char *file, char *const argv[], char *const envp[])
 {
+	ENVIRONMENT_KEPT(kept, envp);
 	give_up();
-	return failed(real.execvpe(file, argv, envp));
+	return failed(real.execvpe(file, argv, kept));
+}
+
+DOOR int execvp(const char *file, char *const argv[])
+{
+	return execvpe(file, argv, environ);
 }
 
 DOOR int fexecve(int fd, char *const argv[], char *const envp[])
 {
+	ENVIRONMENT_KEPT(kept, envp);
 	give_up();
-	return failed(real.fexecve(fd, argv, envp));
+	return failed(real.fexecve(fd, argv, kept));
 }
 
 DOOR int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
+	ENVIRONMENT_KEPT(kept, envp);
 	give_up();
 	return failed(real.execveat
-		? real.execveat(dir, path, argv, envp, flags)
-		: (int)real.syscall(SYS_execveat, dir, path, argv, envp, flags));
+		? real.execveat(dir, path, argv, kept, flags)
+		: (int)real.syscall(SYS_execveat, dir, path, argv, kept, flags));
 }
 
 /* exec(3): the list becomes a vector on the stack, as libc does it. */

@@ -2,6 +2,7 @@
 /* Doors of the calls in which libc itself starts a program. */
 #include "shim/life/door.h"
 #include "shim/life/carrier.h"
+#include "shim/life/environment.h"
 #include "shim/life/exec.h"
 
 #include <unistd.h>
@@ -10,15 +11,17 @@
 DOOR int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
+	ENVIRONMENT_KEPT(kept, envp);
 	exec_guard();
-	return exec_unguard(real.posix_spawn(pid, path, actions, attributes, argv, envp));
+	return exec_unguard(real.posix_spawn(pid, path, actions, attributes, argv, kept));
 }
 
 DOOR int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                       const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
+	ENVIRONMENT_KEPT(kept, envp);
 	exec_guard();
-	return exec_unguard(real.posix_spawnp(pid, file, actions, attributes, argv, envp));
+	return exec_unguard(real.posix_spawnp(pid, file, actions, attributes, argv, kept));
 }
 
 /* The program gets what a carrier gives. */

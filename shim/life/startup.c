@@ -6,6 +6,7 @@
 #include "shim/base/table.h"
 #include "shim/life/birth.h"
 #include "shim/life/carrier.h"
+#include "shim/life/environment.h"
 #include "shim/life/fork.h"
 #include "shim/life/inherit.h"
 #include "shim/registry/writer.h"
@@ -97,7 +98,10 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	real_resolve();
 	real_look_behind();
 	process_begin();
-	const char *log_spec = read_environment(getauxval(AT_SECURE) ? NULL : environment);
+	if (getauxval(AT_SECURE))
+		environment = NULL;
+	const char *log_spec = read_environment(environment);
+	environment_start(environment);
 	make_absolute();
 	read_command(argc, argv);
 	carrier_start(argc, argv);

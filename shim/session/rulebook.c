@@ -14,6 +14,7 @@
 static struct rulebook_settings settings;
 static struct rulebook *current;   /* under the lock */
 static struct policy_watch *watch; /* under the lock */
+static bool inherits;              /* see rulebook_inherits() */
 static int64_t looked_at;          /* under the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -117,6 +118,15 @@ static void swap_watch(struct policy_watch *fresh)
 	watch = fresh;
 }
 
+static void note_inheritance(const struct policy *p)
+{
+	bool asked = false;
+	for (size_t i = 0; i < p->rule_count; i++)
+		asked |= p->rules[i].inherit &&
+		         policy_rule_concerns(&p->rules[i], &settings.program);
+	__atomic_store_n(&inherits, asked, __ATOMIC_RELAXED);
+}
+
 /*
  * While the policy is broken the policy alone is watched; an identity file that was broken is
  * watched as long as the policy names it.
@@ -136,6 +146,7 @@ static void renew(const char *consequence)
 	policy_findings_clear(&findings);
 	if (!r)
 		return;
+	note_inheritance(policy);
 	struct rulebook *old = current;
 	current = r;
 	rulebook_put(old);
@@ -149,6 +160,11 @@ void rulebook_start(const struct rulebook_settings *given)
 	renew("every TCP connection of this program is refused until it is mended");
 	looked_at = kernel_now();
 	rulebook_unlock();
+}
+
+bool rulebook_inherits(void)
+{
+	return __atomic_load_n(&inherits, __ATOMIC_RELAXED);
 }
 
 bool rulebook_concerns(void)

@@ -34,6 +34,10 @@ void rulebook_start(const struct rulebook_settings *settings);
 /* Could this program ever have a session, or a connection refused?  After rulebook_start(). */
 bool rulebook_concerns(void);
 
+/* Does a rule ask that what this program starts is sleeved, too?  Takes no lock, so that it can be
+ * asked between fork and exec. */
+bool rulebook_inherits(void);
+
 /* The rulebook in force, counted; NULL: there is no valid policy, refuse. */
 struct rulebook *rulebook_get(void);
 void rulebook_put(struct rulebook *r); /* accepts NULL */

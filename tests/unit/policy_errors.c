@@ -193,11 +193,13 @@ Test(policy_errors, values_arrive)
 	cr_expect_eq(plain->truncated, POLICY_TRUNCATED_EOF);
 	cr_expect_eq(plain->handshake_timeout_ms, 2500);
 	cr_expect(!plain->verified_connect);
+	cr_expect(plain->inherit);
 	cr_expect_eq(own->identity, &p->identities[1]);
 	cr_expect_eq(own->profile, POLICY_INTERMEDIATE);
 	cr_expect_eq(own->truncated, POLICY_TRUNCATED_ERROR);
 	cr_expect_eq(own->handshake_timeout_ms, 3000);
 	cr_expect(own->verified_connect);
+	cr_expect(!own->inherit);
 	cr_expect_str_eq(own->server_name, "db.internal");
 	cr_expect_eq(server->clients, POLICY_CLIENTS_REQUIRED);
 	cr_expect_eq(server->peer_count, 1);
