@@ -50,10 +50,9 @@ short block_refine(int fd, uint64_t entry, short asked, short said)
 		bool flushed = record_flush(s, fd) || s->kernel_error;
 		if (!flushed)
 			said &= (short)~(POLLOUT | POLLWRNORM);
-		/* A reader that would wait must not be woken for half a record; an error is not
-		 * looked at, for the kernel tells it once. */
-		if ((said & (POLLIN | POLLRDNORM)) && !(said & POLLERR) &&
-		    !kernel_nonblocking(fd) && !record_readable(s, fd))
+		/* A reader must not be woken for half a record: it would wait, or take EAGAIN for
+		 * the end.  An error is not looked at, for the kernel tells it once. */
+		if ((said & (POLLIN | POLLRDNORM)) && !(said & POLLERR) && !record_readable(s, fd))
 			said &= (short)~(POLLIN | POLLRDNORM);
 	}
 	session_leave(s);

@@ -5,9 +5,11 @@
 /*
  * The handshake, its last words and the records come in steps of a byte, each in its own time, as
  * from a peer that sends one a second.  A blocking read that waits although the socket was said to
- * be readable would wait for ever: nothing moves before it returns.
+ * be readable would wait for ever: nothing moves before it returns.  A non-blocking one that finds
+ * nothing is taken for the end by programs that trust poll and select.
  */
 static int ep;
+static bool blocks = true;
 
 static bool readable(int how, int fd)
 {
@@ -76,7 +78,7 @@ static void step_by(const char *name, int how, bool accepts, bool first)
 	MUST(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
 	set_nonblocking(fd, true);
 	MUST(send(fd, "word", 4, 0));
-	set_nonblocking(fd, false);
+	set_nonblocking(fd, !blocks);
 	say("%s", take(how, &r, fd, in, sizeof(in)) ? "all there" : "ENDED");
 	say("%s", memcmp(in, out, sizeof(in)) ? "DIFFERENT" : "equal");
 	relay_tell(&r, 'r');
@@ -98,5 +100,8 @@ int main(int argc, char **argv)
 	step_by("poll, the connecting end, the peer answers", 0, false, false);
 	step_by("select, the connecting end, the peer answers", 1, false, false);
 	step_by("epoll, the connecting end, the peer speaks first", 2, false, true);
+	blocks = false;
+	step_by("poll, not blocking, the accepting end", 0, true, true);
+	step_by("select, not blocking, the connecting end", 1, false, false);
 	return 0;
 }
