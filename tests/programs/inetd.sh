@@ -7,7 +7,7 @@
 begin inetd perl nc
 engine=carrier
 user=$(id -un)
-lines=("$(command -v perl)" "$root/tests/programs/lines.pl" serve "$tmp/heard")
+. "$root/tests/programs/lines.sh"
 
 # start SUPER WAY PORT PROGRAM ARGUMENT...: the program by its whole path.
 start()
@@ -75,63 +75,6 @@ hold() # PORT
 	await "cat to be answered" grep -qs held "$tmp/held.out"
 }
 
-no_carrier()
-{
-	! "$BUILD/sleeve" sessions --json --rundir "$tmp/run" |
-		jq -e '.[] | select(.verdict == "tls" or .verdict == "pending")' >/dev/null
-}
-
-# heard LINE: what the program on the standard streams has logged of its end.
-heard()
-{
-	await "the served program to say: $1" grep -qsx "$1" "$tmp/heard"
-	rm -f "$tmp/heard"
-}
-
-asked() # WORD...
-{
-	"${as_client[@]}" "${lines[@]:0:2}" ask "$port" "$@" 2>>"$tmp/client.out"
-}
-
-echoes()
-{
-	"${as_client[@]}" nc -N localhost "$port" <"$tmp/there" >"$tmp/got" || fail "nc failed"
-	cmp "$tmp/there" "$tmp/got" || fail "the file came back changed"
-	stop "$server"
-}
-
-converses()
-{
-	local got words=(PUT "$tmp/there" GET "$tmp/there" PUT "$tmp/there")
-	local want=$'hello\n'"put $sum"$'\n'"got $sum"$'\n'"put $sum"
-	got=$(asked "${words[@]}" QUIT) || fail "the client failed"
-	[ "$got" = "$want"$'\nbye\nend' ] || fail "the client heard: $got"
-	heard quit
-}
-
-ends()
-{
-	local got
-	got=$(asked HALF "$tmp/there") || fail "the client failed"
-	[ "$got" = $'hello\nhalf' ] || fail "where the server ends first, the client heard: $got"
-	heard "half $sum"
-	got=$(asked DIE) || fail "the client failed"
-	[ "$got" = $'hello\nready\nreset' ] || fail "of a killed server the client heard: $got"
-	: | "${as_client[@]}" nc -N localhost "$port" >"$tmp/got" || fail "nc failed"
-	[ "$(cat "$tmp/got")" = hello ] || fail "nc heard: $(cat "$tmp/got")"
-	heard end
-	[ "$way" = alone ] || [ "$(asked PEER QUIT | sed -n 2p)" = 127.0.0.1 ] ||
-		fail "the program does not see its peer's address"
-	"${as_client[@]}" bash -c ': <"/dev/tcp/127.0.0.1/$1"' leaver "$port" ||
-		fail "no connection"
-	heard 'end\|failed'
-	{ asked LEAVE "$tmp/there" >"$tmp/got"; } 2>/dev/null
-	[ $? -eq 137 ] || fail "the client was not killed"
-	heard failed
-}
-
-head -c 5M </dev/urandom >"$tmp/there"
-sum=$(md5sum <"$tmp/there" | cut -d' ' -f1)
 supers=()
 for super in inetd xinetd tcpserver; do
 	command -v $super >/dev/null && supers+=("$super") || echo "  (left out: no $super here)"
@@ -149,12 +92,15 @@ for super in "${supers[@]}"; do
 		[ "$way" = both ] && program=(/bin/cat) || program=("$(command -v sed)" 's/^//')
 		start "$super" "$way" "$port" "${program[@]}"
 		echoes
+		stop "$server"
 		fresh_port
 		server_as server
 		client_as client
 		start "$super" "$way" "$port" "${lines[@]}"
 		converses
 		ends
+		stays_silent
+		leaves
 		alive "$server" || fail "$super has died"
 		stop_all
 	done
@@ -172,7 +118,7 @@ for super in "${supers[@]}"; do
 		client_as client
 		echo "$waiting" >"$tmp/waiting"
 		wait="wait" start "$super" "$way" "$port" /usr/bin/perl "$tmp/waiting" /bin/cat
-		for turn in 1 2 3; do
+		for turn in 1 2 3 4; do
 			answers "$port" "$marker$turn"
 		done
 		stop_all
@@ -186,6 +132,7 @@ if [[ "${supers[*]}" == *xinetd*tcpserver* ]]; then
 	client_as client
 	itself=$'type = INTERNAL UNLISTED\nid = echo-stream' start xinetd both "$port"
 	echoes
+	stop "$server"
 	step "xinetd passes on"
 	fresh_port
 	target=$port
@@ -199,8 +146,5 @@ if [[ "${supers[*]}" == *xinetd*tcpserver* ]]; then
 	stop_all
 fi
 
-[ "$MODE" = bare ] || {
-	step "no carrier is left"
-	await "the carriers to end" no_carrier
-}
+no_carrier
 finish

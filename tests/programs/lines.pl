@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A protocol of lines on standard streams, as super-servers start them, and a client of it.
 #
-#   lines.pl serve LOG         one conversation; how it ended becomes a line of LOG
+#   lines.pl serve LOG [3]     one conversation, on 0 and 1 or 3; its end becomes a line of LOG
+#   lines.pl accept LOG        any number, with those whom the listening socket 3 accepts
 #   lines.pl ask PORT WORD...  says each WORD in turn and prints what comes back
 #
 # PEER            whom the server's socket is connected to
@@ -104,9 +105,23 @@ sub ask
 	print defined(<$in>) ? "more\n" : "end\n";
 }
 
-$in->binmode, $out->binmode;
+sub handle { IO::Socket::INET->new_from_fd(3, '+<') or die "3: $!" }
+
+if ($role eq 'accept') {
+	my $listener = handle();
+	$SIG{CHLD} = 'IGNORE';
+	while ($in = $out = $listener->accept) {
+		last unless fork;
+		undef $in;
+		undef $out;
+	}
+} elsif ($role eq 'serve' && @words) {
+	$in = $out = handle();
+}
+binmode $in;
+binmode $out;
 $out->autoflush;
-if ($role eq 'serve') {
+if ($role ne 'ask') {
 	my $end = serve();
 	open my $log, '>>', $where or die "$where: $!";
 	print $log "$end\n";

@@ -1,0 +1,156 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck disable=SC2016 # expanded by an inner shell
+# Programs started for a connection, at either end of it: by ncat, socat, systemd.
+. "$(dirname "$0")/lib.sh"
+begin exec perl nc ncat
+. "$root/tests/programs/lines.sh"
+
+# ncat forks for each connection, and carries it through pipes.
+server() # PORT
+{
+	spawn server "${as_server[@]}" ncat -k -l 127.0.0.1 "$1" --exec /bin/cat
+	server=$spawned
+	await_listen "$1"
+}
+
+client() # PORT TEXT
+{
+	local words status
+	coproc NCAT { exec "${as_client[@]}" ncat localhost "$1"; }
+	local pid=$NCAT_PID from=${NCAT[0]} to=${NCAT[1]}
+	echo "$2" >&"$to"
+	read -rt 20 words <&"$from"
+	status=$?
+	kill "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	echo "$words"
+	return "$status"
+}
+
+hold() # PORT
+{
+	rm -f "$tmp/held.out" "$tmp/typed"
+	mkfifo "$tmp/typed"
+	exec {typed}<>"$tmp/typed"
+	echo held >&"$typed"
+	spawn held "${as_client[@]}" ncat 127.0.0.1 "$1" <"$tmp/typed"
+	await "ncat to be answered" grep -qs held "$tmp/held.out"
+}
+
+trial
+
+# started COMMAND...: a server of its own, and policies for it.
+started()
+{
+	spawn server "$@"
+	server=$spawned
+	await_listen "$port"
+}
+
+fresh()
+{
+	fresh_port
+	server_as server
+	client_as client
+}
+
+for how in --exec --sh-exec; do
+	step "ncat $how"
+	fresh
+	started "${as_server[@]}" ncat -k -l 127.0.0.1 "$port" "$how" "${lines[*]}"
+	converses
+	leaves
+	stop_all
+done
+
+for how in EXEC SYSTEM; do
+	for option in "" ,nofork ,pipes ,pty,raw,echo=0; do
+		step "socat $how$option"
+		listen=bind=127.0.0.1,reuseaddr,fork
+		if [[ $option != *pty* ]]; then
+			fresh
+			started "${as_server[@]}" socat "TCP-LISTEN:$port,$listen" \
+				"$how:/bin/cat$option"
+			echoes
+			stop_all
+		fi
+		fresh
+		started "${as_server[@]}" socat "TCP-LISTEN:$port,$listen" \
+			"$how:${lines[*]}$option"
+		converses
+		[[ $option == *pty* ]] || stays_silent
+		[[ $option != *nofork ]] || { ends && leaves; }
+		stop_all
+	done
+done
+
+step "the one that connects starts a program"
+for command in "socat TCP:localhost:PORT EXEC:cat" "socat TCP:localhost:PORT SYSTEM:cat,nofork"; do
+	fresh
+	rm -f "$tmp/got"
+	spawn receiver bash -c 'exec "${@:3}" <"$1" >"$2"' nc "$tmp/there" "$tmp/got" \
+		"${as_server[@]}" nc -N -l 127.0.0.1 "$port"
+	await_listen "$port"
+	# shellcheck disable=SC2086 # words
+	"${as_client[@]}" ${command//PORT/$port} >>"$tmp/client.out" 2>&1 ||
+		fail "$command failed"
+	await "nc to end behind $command" ended "$spawned"
+	cmp "$tmp/there" "$tmp/got" || fail "the file came back changed from $command"
+done
+for how in --exec --sh-exec; do
+	fresh
+	rm -f "$tmp/got"
+	spawn sender bash -c 'exec "${@:2}" <"$1"' nc "$tmp/there" \
+		"${as_server[@]}" nc -N -l 127.0.0.1 "$port"
+	await_listen "$port"
+	"${as_client[@]}" ncat localhost "$port" "$how" "$(command -v dd) of=$tmp/got" \
+		>>"$tmp/client.out" 2>&1 || fail "ncat $how failed"
+	await "the file from ncat $how" cmp -s "$tmp/there" "$tmp/got"
+done
+stop_all
+
+# activates WAY OPTION... PROGRAM: what socket units do, by the program that shows it.
+activates()
+{
+	local way=$1 words=("${as_server[@]:1}") above=("${as_server[@]}")
+	shift
+	[ "$way" = both ] || above=(env)
+	started "${above[@]}" systemd-socket-activate -l "127.0.0.1:$port" "${words[@]/#/-E}" "$@"
+}
+
+if command -v systemd-socket-activate >/dev/null; then
+	for way in both behind; do
+		step "a socket unit, sleeved: $way"
+		fresh
+		activates "$way" "${lines[0]}" "${lines[1]}" accept "$tmp/heard"
+		converses
+		ends
+		stays_silent
+		leaves
+		stop_all
+		step "a socket unit with Accept=yes on 0 and 1, sleeved: $way"
+		fresh
+		activates "$way" --accept --inetd "${lines[@]}"
+		converses
+		ends
+		stays_silent
+		leaves
+		stop_all
+		step "a socket unit with Accept=yes on 3, sleeved: $way"
+		[ "$way" = behind ] || rule_extra='engine = "carrier";'
+		fresh
+		rule_extra=
+		activates "$way" --accept "${lines[@]}" 3
+		converses
+		ends
+		stays_silent
+		leaves
+		stop_all
+	done
+else
+	echo "  (left out: no systemd-socket-activate here)"
+fi
+
+no_carrier
+finish
