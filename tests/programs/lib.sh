@@ -484,6 +484,45 @@ socat_server() # LISTEN TARGET
 	await_listen "$1"
 }
 
+# ---- load without a break -----------------------------------------------------------------
+
+# load_begins WANT URL...: from here on, requests of load.py with "${as_client[@]}", which must all
+# succeed until load_ends.
+load_begins()
+{
+	: >"$tmp/loading"
+	rm -f "$tmp/load.out"
+	spawn load "${as_client[@]}" /usr/bin/python3 "$root/tests/programs/load.py" \
+		"$tmp/loading" "${load_threads:-4}" "$@"
+	load=$spawned
+	load_goes_on "its beginning"
+}
+
+load_answers()
+{
+	tr -cd . <"$tmp/load.out" 2>/dev/null | wc -c
+}
+
+load_has() # COUNT
+{
+	! grep -s -m 3 FAILED "$tmp/load.out" || fail "requests failed under load"
+	alive "$load" || fail "the load has ended by itself"
+	[ "$(load_answers)" -ge "$1" ]
+}
+
+# load_goes_on WHEN: a good many requests have begun after WHEN, and were answered.
+load_goes_on()
+{
+	await "answers under load after $1" load_has $(($(load_answers) + ${load_many:-200}))
+}
+
+load_ends()
+{
+	rm -f "$tmp/loading"
+	await "the load to end" ended "$load"
+	grep -qx done "$tmp/load.out" || fail "requests failed under load"
+}
+
 # ---- the common questions -----------------------------------------------------------------
 
 answers() # PORT TEXT
