@@ -85,8 +85,8 @@ hold() # PORT
 	await "lftp to be answered" grep -qs held "$tmp/held.out"
 }
 
-mkdir -p "$tmp/ftp/in" "$tmp/ftp/none" 
-chmod 0755 "$tmp/ftp" "$tmp/ftp/none" 
+mkdir -p "$tmp/ftp/in" "$tmp/ftp/none"
+chmod 0755 "$tmp/ftp" "$tmp/ftp/none"
 chmod 0777 "$tmp/ftp/in"
 head -c 20M </dev/urandom >"$tmp/ftp/big"
 chmod 0644 "$tmp/ftp/big"

@@ -173,6 +173,16 @@ group_lives() # GROUP
 	return 1
 }
 
+# The processes of a parent, a line each.
+children() # PID
+{
+	local line pid
+	for pid in /proc/[0-9]*; do
+		{ read -r line <"$pid/stat"; } 2>/dev/null || continue
+		[[ ${line##*) } =~ ^[^ZX]\ $1\  ]] && echo "${pid#/proc/}"
+	done
+}
+
 stop() # PID
 {
 	local pid kept=()

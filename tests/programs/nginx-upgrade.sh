@@ -49,15 +49,6 @@ server() # PORT
 	await "nginx to listen" listening "$1"
 }
 
-workers() # MASTER
-{
-	local line pid
-	for pid in /proc/[0-9]*; do
-		{ read -r line <"$pid/stat"; } 2>/dev/null || continue
-		[[ ${line##*) } =~ ^[^ZX]\ $1\  ]] && echo "${pid#/proc/}"
-	done
-}
-
 asked() # PATH
 {
 	"${as_client[@]}" curl -sS --fail "http://localhost:$port/$1"
@@ -66,7 +57,7 @@ asked() # PATH
 workers_other_than() # PIDS
 {
 	local pid now
-	now=$(workers "$master")
+	now=$(children "$master")
 	for pid in $1; do
 		[[ " ${now//$'\n'/ } " != *" $pid "* ]] || return
 	done
@@ -104,7 +95,7 @@ server "$port"
 load_begins pid- "http://localhost:$port/pid" "http://127.0.0.1:$port/pid"
 
 step "new settings (HUP) under load"
-before=$(workers "$master")
+before=$(children "$master")
 slow_begins
 generation=second write_config "$port"
 kill -HUP "$master"
@@ -123,7 +114,7 @@ await "the new master" test -s "$tmp/nginx.pid"
 await "the new settings" says third
 load_goes_on "the new binary's beginning"
 old=$master
-before=$(workers "$old")
+before=$(children "$old")
 kill -WINCH "$old"
 slow_ends
 for pid in $before; do
