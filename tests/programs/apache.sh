@@ -15,7 +15,8 @@ write_config() # PORT
 			echo "LoadModule ${module}_module $modules/mod_$module.so"
 		done
 		[ "$mpm" = prefork ] ||
-			printf 'ThreadsPerChild 8\nMinSpareThreads 8\nScriptSock %s\n' "$tmp/apache/cgisock"
+			printf '%s\n' 'ThreadsPerChild 8' 'MinSpareThreads 8' \
+				"ScriptSock $tmp/apache/cgisock"
 		[ "$(id -u)" -ne 0 ] || printf 'User www-data\nGroup www-data\n'
 		cat <<-EOT
 			ServerRoot $tmp/apache

@@ -98,7 +98,7 @@ chmod 0644 "$tmp/www"/*
 for kind in splice tcp http; do
 	mode=tcp threads="nbthread 1" options=
 	case $kind in
-	splice) options=$'option splice-auto\n\t\toption splice-request\n\t\toption splice-response' ;;
+	splice) options=$(printf 'option splice-%s\n' auto request response) ;;
 	http) mode=http threads="nbthread 2" ;;
 	esac
 
