@@ -46,28 +46,6 @@ void carrier_start(int argc, char **argv)
 
 /* ---- in the carrier -------------------------------------------------------------------------- */
 
-static void close_stretch(int first, int last)
-{
-	if (first > last || (real.close_range && real.close_range(first, last, 0) == 0))
-		return;
-	long end = sysconf(_SC_OPEN_MAX);
-	for (int fd = first; fd <= last && fd < end; fd++)
-		real.close(fd);
-}
-
-/* All but the two sockets and the registry, whose lock says that the family lives. */
-static void close_others(int a, int b)
-{
-	int from = 0, end = process_lowest_own() + 32;
-	for (int fd = 0; fd <= a || fd <= b || fd < end; fd++) {
-		if (fd != a && fd != b && !registry_owns(fd))
-			continue;
-		close_stretch(from, fd - 1);
-		from = fd + 1;
-	}
-	close_stretch(from, INT32_MAX);
-}
-
 static void keep(const struct cargo *cargo)
 {
 	table_swap(cargo->tcp, cargo->entry);
@@ -78,7 +56,6 @@ static void keep(const struct cargo *cargo)
 static void become_carrier(const struct cargo *cargo)
 {
 	am_carrier = true;
-	close_others(cargo->tcp, cargo->host);
 	setsid();
 	(void)!chdir("/");
 	prctl(PR_SET_NAME, "sleeve-carrier");
@@ -116,7 +93,6 @@ static void linger(void *link)
 {
 	struct cargo cargo = *(struct cargo *)link;
 	am_carrier = true;
-	close_others(cargo.tcp, cargo.host);
 	setsid();
 	keep(&cargo);
 	struct pollfd p = {.fd = cargo.host, .events = POLLIN};
@@ -185,7 +161,7 @@ bool carrier_take_over(int fd, uint64_t entry)
 	name_end(pair[1], fd, entry);
 	int error = ENOBUFS;
 	if (kernel_send(pair[0], "", RELAY_TOKEN, 0) == RELAY_TOKEN) {
-		pid_t pid = fork_hidden(entry, carry, &cargo);
+		pid_t pid = fork_hidden(entry, cargo.tcp, cargo.host, carry, &cargo);
 		error = pid < 0 ? -pid : 0;
 	}
 	if (!error) {
@@ -247,10 +223,34 @@ bool carrier_wanted(int fd, const char *what)
 	return false;
 }
 
+bool carrier_for_copy(int fd, int to)
+{
+	uint64_t entry = table_get(fd);
+	if (entry == TABLE_CARRIED && to == STDIN_FILENO)
+		carrier_read_from(fd);
+	if (!(entry & 1))
+		return true;
+	bool writes = to == STDOUT_FILENO || to == STDERR_FILENO;
+	if (writes || stands_there(fd))
+		session_leave_reading(entry, writes);
+	return carrier_wanted(fd, "a copy onto a standard stream");
+}
+
+uint64_t carrier_read_from(int fd)
+{
+	struct standin a;
+	int saved = errno;
+	table_change(fd, TABLE_CARRIED, 0);
+	if (standin_is(fd, &a) && a.entry)
+		session_leave_reading(a.entry, false);
+	errno = saved;
+	return 0;
+}
+
 bool carrier_linger(int fd, uint64_t entry, int end)
 {
 	struct cargo cargo = {fd, end, entry};
-	return fork_hidden(entry, linger, &cargo) > 0;
+	return fork_hidden(entry, fd, end, linger, &cargo) > 0;
 }
 
 /*
@@ -297,7 +297,7 @@ bool carrier_drain(int fd, uint64_t entry)
 		return true;
 	}
 	struct cargo cargo = {fd, -1, entry};
-	pid_t pid = fork_hidden(entry, carry, &cargo);
+	pid_t pid = fork_hidden(entry, cargo.tcp, cargo.host, carry, &cargo);
 	if (place && pid > 0)
 		__atomic_store_n(place, pid, __ATOMIC_RELAXED);
 	return pid > 0;

@@ -174,6 +174,7 @@ DOOR pid_t fork(void)
 
 struct hidden {
 	uint64_t entry;
+	int socket, other;
 	void (*work)(void *link);
 	void *link;
 	pid_t pid; /* or -errno */
@@ -204,14 +205,37 @@ static void forget_others(uint64_t entry)
 	session_claim(entry, unborn, process_id);
 }
 
+static void close_stretch(int first, int last)
+{
+	if (first > last || (real.close_range && real.close_range(first, last, 0) == 0))
+		return;
+	long end = sysconf(_SC_OPEN_MAX);
+	for (int fd = first; fd <= last && fd < end; fd++)
+		real.close(fd);
+}
+
+static void close_others(int a, int b)
+{
+	int from = 0, end = process_lowest_own() + 32;
+	for (int fd = 0; fd <= a || fd <= b || fd < end; fd++) {
+		if (fd != a && fd != b && !registry_owns(fd))
+			continue;
+		close_stretch(from, fd - 1);
+		from = fd + 1;
+	}
+	close_stretch(from, INT32_MAX);
+}
+
 /*
  * On the parent's memory but a stack of its own, while the parent's thread stands still
  * (clone(2), CLONE_VFORK).  It ends at once, and with that its child is an orphan; its own end
- * makes no SIGCHLD, for clone was told none.
+ * makes no SIGCHLD, for clone was told none.  Descriptors it has of its own, and closes them first:
+ * when the parent goes on, what it closes is closed, a listening socket for instance.
  */
 static int between(void *argument)
 {
 	struct hidden *h = argument;
+	close_others(h->socket, h->other);
 	__sanitizer_syscall_pre_impl_fork();
 	pid_t pid = _Fork();
 	__sanitizer_syscall_post_impl_fork(pid);
@@ -231,9 +255,9 @@ static int between(void *argument)
 	return 0;
 }
 
-pid_t fork_hidden(uint64_t entry, void (*work)(void *link), void *link)
+pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link), void *link)
 {
-	struct hidden h = {entry, work, link, -EBADF};
+	struct hidden h = {entry, socket, other, work, link, -EBADF};
 	if (!_Fork)
 		return -ENOSYS;
 	enum { STACK = 256 * 1024 };
