@@ -15,6 +15,8 @@
  *   pointer (low bit 0)       a TCP connection left in plaintext: its registry slot, for close
  *   TABLE_UNCONNECTED, _STREAM (bit 1) a TCP socket without a connection, which the number may
  *                             get by another name of the socket (life/unconnected.h)
+ *   TABLE_CARRIED (bit 1)     a carrier's unix socket, whose carrier leaves reading to others until
+ *                             this number is read from (life/carrier.h)
  *   slot and stamp (low bit 1) a session: its place in the arena and the stamp it had when the
  *                             entry was made.  A session whose stamp has moved on is not ours
  *                             any more, so a stale entry can never reach another's keys.
@@ -66,10 +68,11 @@ static inline uint32_t table_stamp(uint64_t entry)
 
 #define TABLE_UNCONNECTED ((uint64_t)2)
 #define TABLE_STREAM      ((uint64_t)6) /* and stdio has a stream on it */
+#define TABLE_CARRIED     ((uint64_t)10)
 
 static inline bool table_unconnected(uint64_t entry)
 {
-	return (entry & 3) == 2;
+	return (entry & ~(uint64_t)4) == TABLE_UNCONNECTED;
 }
 
 /* Stores an entry and returns what stood there.  fd must be below table_size. */

@@ -73,29 +73,30 @@ static bool is_unfit(int number)
 
 static bool may_copy(int fd, int to)
 {
-	return fd == to || to < 0 || !table_session(fd) || !is_unfit(to) ||
-	       carrier_wanted(fd, "a copy onto a standard stream");
+	return fd == to || to < 0 || !is_unfit(to) || carrier_for_copy(fd, to);
 }
 
 /* What a copy of it will name. */
 static uint64_t entry_to_copy(int fd)
 {
 	uint64_t entry = table_get(fd);
-	return table_unconnected(entry) ? TABLE_UNCONNECTED : entry & 1 ? entry : 0;
+	if (table_unconnected(entry))
+		return TABLE_UNCONNECTED;
+	return (entry & 1) || entry == TABLE_CARRIED ? entry : 0;
 }
 
 /* A copy whose number the kernel chose. */
 static int keep_copy(int fd, uint64_t entry, int to)
 {
 	if (to >= 0 && (entry & 1) && is_unfit(to)) {
-		if (!carrier_wanted(fd, "a copy onto a standard stream")) {
+		if (!carrier_for_copy(fd, to)) {
 			int error = errno;
 			real.close(to);
 			errno = error;
 			return -1;
 		}
 		real.dup3(fd, to, real.fcntl(to, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
-		entry = 0;
+		entry = entry_to_copy(fd);
 	}
 	descriptor_copied(entry, to);
 	return to;

@@ -164,6 +164,8 @@ DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 	uint64_t entry = table_get(fd);
 	if (table_unconnected(entry))
 		entry = unconnected_settle(fd);
+	else if (entry == TABLE_CARRIED)
+		entry = 0;
 	if (!table_size || (!entry && !birth_is_tcp(fd, address)))
 		return connect_other(fd, address, length);
 	if (entry && address && address->sa_family == AF_UNSPEC)

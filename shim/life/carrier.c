@@ -123,6 +123,7 @@ static void put(int unix_socket, int number)
 
 static void replace(int fd, uint64_t entry, int unix_socket)
 {
+	bool writes = session_leaves_reading(entry);
 	if (process_is_guest()) {
 		put(unix_socket, fd);
 		return;
@@ -133,13 +134,17 @@ static void replace(int fd, uint64_t entry, int unix_socket)
 		descriptor_ending(number);
 		put(unix_socket, number);
 		descriptor_ended(number);
+		if (writes)
+			table_change(number, 0, TABLE_CARRIED);
 	}
 }
 
 /* A connection under way has no peer yet; whom it was asked for is in the registry. */
 static void name_end(int carrier_end, int fd, uint64_t entry)
 {
-	struct standin a = {.local_length = sizeof a.local, .remote_length = sizeof a.remote};
+	struct standin a = {
+		.local_length = sizeof a.local, .remote_length = sizeof a.remote, .entry = entry,
+	};
 	if (real.getsockname(fd, (struct sockaddr *)&a.local, &a.local_length) < 0)
 		return;
 	if (real.getpeername(fd, (struct sockaddr *)&a.remote, &a.remote_length) < 0) {

@@ -34,6 +34,17 @@ bool carrier_take_over(int fd, uint64_t entry);
 bool carrier_wanted(int fd, const char *what);
 
 /*
+ * The same before fd is copied onto a number of a standard stream.  Where other processes hold the
+ * session, and may read from it themselves (a shell's cat >&3), the carrier of a copy onto standard
+ * output or error only writes: until it is the only holder, until there is a copy onto standard
+ * input, or until the program reads, itself, from a number that the carrier stands behind.
+ */
+bool carrier_for_copy(int fd, int to);
+
+/* fd, TABLE_CARRIED, is about to be read from.  Returns 0: nothing of ours. */
+uint64_t carrier_read_from(int fd);
+
+/*
  * For a connection that has just come to be: takes it over where it must not be inline, on the
  * number of a standard stream or under engine = "carrier".  False, with errno: it should, and
  * cannot be.

@@ -32,7 +32,7 @@ static void release(int number, uint64_t entry, uint64_t mark, int fd)
 	bool last;
 	if (!table_release(number, entry, mark, &last))
 		return;
-	if (table_unconnected(entry))
+	if (table_unconnected(entry) || entry == TABLE_CARRIED)
 		return;
 	if (!(entry & 1)) {
 		registry_close((struct registry_slot *)(uintptr_t)entry);

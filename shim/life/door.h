@@ -5,6 +5,7 @@
 
 #include "shim/base/real.h"
 #include "shim/base/table.h"
+#include "shim/life/carrier.h"
 #include "shim/life/descriptor.h"
 #include "shim/life/unconnected.h"
 #include "shim/session/block.h"
@@ -36,17 +37,23 @@ static inline uint64_t door_session(int fd)
 	uint64_t entry = table_get(fd);
 	if (__builtin_expect(!(entry & 3), 1))
 		return 0;
-	return entry & 1 ? entry : unconnected_settle(fd);
+	if (entry & 1)
+		return entry;
+	return entry == TABLE_CARRIED ? carrier_read_from(fd) : unconnected_settle(fd);
 }
 
 /* The same for who is about to send: the mark where there is no connection, for
  * unconnected_refusal(). */
 static inline uint64_t door_output(int fd)
 {
-	uint64_t entry = door_session(fd);
-	if (__builtin_expect(!entry, 1))
-		entry = table_get(fd); /* another thread may have connected it meanwhile */
-	return entry & 3 ? entry : 0;
+	uint64_t entry = table_get(fd);
+	if (__builtin_expect(!table_unconnected(entry), 1))
+		return entry & 1 ? entry : 0;
+	uint64_t settled = unconnected_settle(fd);
+	if (settled)
+		return settled;
+	entry = table_get(fd); /* another thread may have connected it meanwhile */
+	return (entry & 1) || table_unconnected(entry) ? entry : 0;
 }
 
 /* Before libc's own call waits for fd: -1, with errno, where it has been interrupted already. */

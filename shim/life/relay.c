@@ -19,7 +19,7 @@
 
 /* How long a relay whose program is gone waits for a peer that takes nothing: TCP itself gives an
  * orphan up after some such time (tcp(7), tcp_orphan_retries). */
-enum { PATIENCE = 100 * 1000, TICK = 1000 };
+enum { PATIENCE = 100 * 1000, TICK = 1000, TURN = 20 };
 
 struct flow {
 	uint8_t *bytes; /* SCRATCH_SIZE */
@@ -48,7 +48,7 @@ static bool drained(const struct flow *f)
 static bool pull_in(struct relay *r)
 {
 	struct flow *f = &r->in;
-	if (!drained(f) || f->ended || r->broken)
+	if (!drained(f) || f->ended || r->broken || session_leaves_reading(r->entry))
 		return false;
 	struct iovec v = {f->bytes, SCRATCH_SIZE};
 	ssize_t got = block_receive(r->tcp, r->entry, &v, 1, MSG_DONTWAIT);
@@ -135,7 +135,7 @@ static uint32_t interest(const struct relay *r)
 	if (state <= SESSION_HANDSHAKING)
 		return state == SESSION_FRESH && !kernel_connected(r->tcp) ? EPOLLOUT : EPOLLIN;
 	uint32_t events = 0;
-	if (drained(&r->in) && !r->in.ended && !r->broken)
+	if (drained(&r->in) && !r->in.ended && !r->broken && !session_leaves_reading(r->entry))
 		events |= EPOLLIN;
 	if (!drained(&r->out) && !r->broken)
 		events |= EPOLLOUT;
@@ -166,13 +166,14 @@ static bool wait(struct relay *r, int epoll, uint32_t *watched)
 	bool handshaking = session_peek_state(r->entry) <= SESSION_HANDSHAKING;
 	if (handshaking)
 		pending_expire();
-	int limit = handshaking ? TICK : r->host_gone ? PATIENCE : -1;
+	bool leaves = session_leaves_reading(r->entry); /* nobody tells when that changes */
+	int limit = handshaking ? TICK : leaves ? TURN : r->host_gone ? PATIENCE : -1;
 	struct epoll_event events[2];
 	int count = real.epoll_wait(epoll, events, 2, limit);
 	for (int i = 0; i < count; i++)
 		if (events[i].data.fd == r->host)
 			look_at_host(r, events[i].events);
-	return count != 0 || handshaking || !r->host_gone;
+	return count != 0 || handshaking || leaves || !r->host_gone;
 }
 
 static bool finished(const struct relay *r)

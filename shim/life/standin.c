@@ -21,7 +21,7 @@ union address {
 /* What follows the family in sun_path. */
 struct name {
 	char magic[8]; /* a NUL first: abstract */
-	uint64_t cookie;
+	uint64_t cookie, entry;
 	union address local, remote;
 };
 _Static_assert(sizeof(struct name) <= sizeof(((struct sockaddr_un *)0)->sun_path), "name too long");
@@ -35,7 +35,7 @@ static socklen_t length_of(const union address *a)
 
 void standin_name(int carrier_end, const struct standin *addresses)
 {
-	struct name name = {.cookie = kernel_cookie(carrier_end)};
+	struct name name = {.cookie = kernel_cookie(carrier_end), .entry = addresses->entry};
 	memcpy(name.magic, magic, sizeof magic);
 	memcpy(&name.local, &addresses->local, sizeof name.local);
 	memcpy(&name.remote, &addresses->remote, sizeof name.remote);
@@ -63,7 +63,8 @@ bool standin_is(int fd, struct standin *addresses)
 		return true;
 	memcpy(&name, unix_name.sun_path, sizeof name);
 	*addresses = (struct standin){.local_length = length_of(&name.local),
-	                              .remote_length = length_of(&name.remote)};
+	                              .remote_length = length_of(&name.remote),
+	                              .entry = name.entry};
 	memcpy(&addresses->local, &name.local, sizeof name.local);
 	memcpy(&addresses->remote, &name.remote, sizeof name.remote);
 	return true;

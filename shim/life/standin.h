@@ -4,6 +4,7 @@
 #define SLEEVE_LIFE_STANDIN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 /*
@@ -16,6 +17,7 @@
 struct standin {
 	struct sockaddr_storage local, remote;
 	socklen_t local_length, remote_length;
+	uint64_t entry; /* of the session, for the processes that share it; 0: not known */
 };
 
 /* Binds the carrier's end.  Where that fails, the other end is just a unix socket. */

@@ -95,6 +95,32 @@ static void forget_the_dead(struct session *s)
 	}
 }
 
+void session_leave_reading(uint64_t entry, bool leave)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	/* A vfork child, which is none of the holders, leaves it to its parent. */
+	bool others = s->holder_count > !process_is_guest();
+	__atomic_store_n(&s->leaves_reading, leave && others, __ATOMIC_RELAXED);
+	session_leave(s);
+}
+
+bool session_leaves_reading(uint64_t entry)
+{
+	if (!__atomic_load_n(&session_at(entry)->leaves_reading, __ATOMIC_RELAXED))
+		return false;
+	struct session *s = session_enter(entry);
+	if (!s)
+		return false;
+	forget_the_dead(s);
+	if (s->holder_count == 1)
+		__atomic_store_n(&s->leaves_reading, false, __ATOMIC_RELAXED);
+	bool leaves = s->leaves_reading;
+	session_leave(s);
+	return leaves;
+}
+
 /* A server that forks and closes (accept(2)) leaves the connection to its child. */
 static void show_another(struct session *s)
 {

@@ -71,6 +71,7 @@ struct session {
 	bool connecting;      /* the program's connect(2) has not returned yet */
 	bool reached;         /* TCP has been seen to be there */
 	bool poisoned;        /* left in the middle; pollers have not been woken yet */
+	bool leaves_reading;  /* see session_leave_reading(); read without the lock as a hint */
 	bool borrowed;        /* was there before the program, whose parent may still use it bare */
 	int lowat;            /* SO_RCVLOWAT, kept back during the handshake; 0: none */
 	int kernel_error;     /* errno that ended the connection, 0 */
@@ -187,6 +188,10 @@ bool session_is_last(uint64_t entry, int fd);
 /* An exec is about to end this process's hold; and has failed. */
 void session_lend(uint64_t entry);
 void session_reclaim(uint64_t entry);
+
+/* A carrier leaves reading to the other holders, if there are any; false: not any more. */
+void session_leave_reading(uint64_t entry, bool leave);
+bool session_leaves_reading(uint64_t entry);
 
 /* ---- with the lock -------------------------------------------------------------------------- */
 

@@ -98,8 +98,7 @@ heard_by gawk $'one\ntwo\nend' gawk -v "to=/inet/tcp/0/127.0.0.1/$port" 'BEGIN {
 	print "one" |& to; to |& getline line; print line
 	print "two" |& to; close(to, "to"); to |& getline line; print line
 	print (to |& getline line) == 0 ? "end" : "more"; close(to) }'
-heard_by bash $'one\n  two\nend' bash -c 'exec 3<>"/dev/tcp/localhost/$1"
-	while IFS= read -r line; do echo "$line" >&3; done <<-END
+heard_by bash $'one\n  two\nend' bash -c 'exec 3<>"/dev/tcp/localhost/$1"; cat >&3 <<-END
 		one
 		  two
 	END
