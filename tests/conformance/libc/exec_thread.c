@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* exec from a thread while another waits in a read: it fails and nothing changes; then it does not. */
+/* exec from a thread while another reads: it fails, and nothing changes; then it does not fail. */
 #include "../tasks.h"
 
 static struct pair p;
