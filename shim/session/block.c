@@ -102,6 +102,31 @@ static int signal_due(const sigset_t *mask)
 	return mask ? real.ppoll(NULL, 0, &none, mask) : 0;
 }
 
+/*
+ * RLIMIT_NOFILE bounds how many poll(2) takes, and a program that has locked itself in may have set
+ * it to 0 (vsftpd, OpenSSH's sandbox): the handshakes behind are tried in turn then, and what we
+ * wait for where the program does not poll, select(2) takes.
+ */
+static int wait_within_limit(struct pollfd *set, nfds_t count, struct timespec *left,
+                             const sigset_t *mask)
+{
+	fd_set in, out;
+	if (count != 1 || (unsigned)set->fd >= FD_SETSIZE)
+		return real.ppoll(set, count, left, mask);
+	FD_ZERO(&in);
+	FD_ZERO(&out);
+	if (set->events & POLLIN)
+		FD_SET(set->fd, &in);
+	if (set->events & POLLOUT)
+		FD_SET(set->fd, &out);
+	int ready = real.pselect(set->fd + 1, &in, &out, NULL, left, mask);
+	if (ready <= 0)
+		return ready;
+	set->revents = (short)((FD_ISSET(set->fd, &in) ? POLLIN : 0) |
+	                       (FD_ISSET(set->fd, &out) ? POLLOUT : 0));
+	return 1;
+}
+
 static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t deadline,
                      const sigset_t *mask, bool only_hidden)
 {
@@ -118,13 +143,12 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 		                  h->entries, HIDDEN, &deadline) : 0;
 	struct timespec left;
 	int ready = real.ppoll(h->set, count + extra, until(deadline, &left), mask);
-	if (ready < 0 && errno == EINVAL && extra) {
-		/* RLIMIT_NOFILE bounds poll(2), too: then ours are tried in turn. */
+	if (ready < 0 && errno == EINVAL && (extra || count == 1)) {
 		int64_t soon = kernel_now() + TURN / 10;
 		for (unsigned i = 0; i < extra; i++)
 			h->set[count + i].revents = h->set[count + i].events;
-		deadline = soon < deadline ? soon : deadline;
-		ready = real.ppoll(h->set, count, until(deadline, &left), mask);
+		deadline = extra && soon < deadline ? soon : deadline;
+		ready = wait_within_limit(h->set, count, until(deadline, &left), mask);
 	}
 	if (ready < 0)
 		return ready;
