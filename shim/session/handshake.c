@@ -128,8 +128,8 @@ static void finished(struct session *s, int fd, struct tls_io *io)
 		}
 		registry_count(s->registry, 0, s->early_end, 0, 0);
 	}
-	record_send(s, fd, io, 0);
-	s->pushed = s->early_end != 0;
+	record_send_flight(s, fd, io);
+	s->unspoken = !s->early_end;
 	region_free(s->region, s->early);
 	s->early = NULL;
 	s->early_end = 0;
@@ -181,12 +181,12 @@ void session_advance(struct session *s, int fd)
 		finished(s, fd, &io);
 		break;
 	case TLS_AGAIN:
-		record_send(s, fd, &io, 0);
+		record_send_flight(s, fd, &io);
 		if (s->kernel_error)
 			session_fail(s, fd, reason_of(s->kernel_error));
 		break;
 	default:
-		record_send(s, fd, &io, 0);
+		record_send_flight(s, fd, &io);
 		session_fail(s, fd, reason);
 	}
 out:

@@ -47,18 +47,25 @@ static int64_t ask_room(int fd, uint32_t *queued)
 	return fits < room ? fits : room;
 }
 
+/* tcp(7): setting TCP_NODELAY is "an explicit flush", over TCP_CORK too, even if it is set. */
+static void push(int fd)
+{
+	bool delays = !kernel_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	kernel_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (delays)
+		kernel_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 0);
+}
+
 /*
  * A kernel that is full sends all it has, Nagle's rule or not: what would complete the last
  * segment cannot come.  When we say that it is full, we must see to that; otherwise a short queue
  * lies until the peer's delayed acknowledgement, 40 ms for every few thousand bytes.  A longer
  * queue has whole segments in it, and moves.
  */
-static void push(int fd, uint32_t queued)
+static void push_short(int fd, uint32_t queued)
 {
-	if (!queued || queued > 4 * UINT16_MAX || kernel_option(fd, IPPROTO_TCP, TCP_NODELAY, 1))
-		return;
-	kernel_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* tcp(7): "explicit flush" */
-	kernel_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 0);
+	if (queued && queued <= 4 * UINT16_MAX)
+		push(fd);
 }
 
 /*
@@ -75,7 +82,7 @@ size_t record_room(struct session *s, int fd, size_t size)
 	if (s->room >= cost(want + 256))
 		return want;
 	if (!(kernel_poll(fd, POLLOUT) & POLLOUT)) {
-		push(fd, queued);
+		push_short(fd, queued);
 		return 0;
 	}
 	s->room = ask_room(fd, &queued);
@@ -132,15 +139,15 @@ bool record_flush(struct session *s, int fd)
 /*
  * A flight of the handshake and the first bytes behind it are small segments in flight at once:
  * Nagle's rule would hold the second until a delayed acknowledgement, 40 ms (RFC 9293 section
- * 3.7.4).  So they are sent with it off; the program's setting is put back at once.
+ * 3.7.4).  So those bytes are sent with it off; the program's setting is put back at once.
  */
-static ssize_t send_pushed(struct session *s, int fd, const uint8_t *bytes, size_t size, int flags)
+static ssize_t send_first(int fd, const uint8_t *bytes, size_t size, int flags)
 {
-	bool push = !s->pushed && !kernel_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	if (push)
+	bool delays = !kernel_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (delays)
 		kernel_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	ssize_t sent = kernel_send(fd, bytes, size, flags);
-	if (push)
+	if (delays)
 		kernel_set_option(fd, IPPROTO_TCP, TCP_NODELAY, 0);
 	return sent;
 }
@@ -156,8 +163,8 @@ void record_send(struct session *s, int fd, struct tls_io *io, int flags)
 	}
 	if (!size)
 		return;
-	ssize_t sent = s->pushed ? kernel_send(fd, io->out, size, flags)
-	                         : send_pushed(s, fd, io->out, size, flags);
+	ssize_t sent = s->unspoken ? send_first(fd, io->out, size, flags)
+	                           : kernel_send(fd, io->out, size, flags);
 	if (sent < 0 && !kernel_passing(sent)) {
 		s->kernel_error = (int)-sent;
 		return;
@@ -167,6 +174,16 @@ void record_send(struct session *s, int fd, struct tls_io *io, int flags)
 	s->room -= cost(taken);
 	if (taken < size && !wait_with(s, io->out + taken, size - taken))
 		s->kernel_error = ENOMEM;
+}
+
+/* The program's TCP_CORK, which an accepted socket has from its listener, is for its own bytes: it
+ * would hold each flight for 200 ms. */
+void record_send_flight(struct session *s, int fd, struct tls_io *io)
+{
+	bool any = io->out_used;
+	record_send(s, fd, io, 0);
+	if (any)
+		push(fd);
 }
 
 /* Encrypts the next `part` bytes into io->out. */
@@ -199,7 +216,7 @@ static size_t write_records(struct session *s, int fd, struct tls_io *io, struct
 			break;
 		}
 		record_send(s, fd, io, flags);
-		s->pushed = true;
+		s->unspoken = false;
 		if (s->kernel_error)
 			break;
 		done += part;

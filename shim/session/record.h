@@ -49,6 +49,9 @@ size_t record_room(struct session *s, int fd, size_t size);
 /* Sends what is in io->out behind what is waiting already; what the kernel does not take waits. */
 void record_send(struct session *s, int fd, struct tls_io *io, int flags);
 
+/* The same for the handshake's, which leaves at once whatever TCP_CORK and TCP_NODELAY say. */
+void record_send_flight(struct session *s, int fd, struct tls_io *io);
+
 /* Sends what waits.  True when nothing does any more. */
 bool record_flush(struct session *s, int fd);
 

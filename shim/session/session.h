@@ -63,7 +63,7 @@ struct session {
 	bool shutdown_wanted; /* SHUT_WR asked for during the handshake */
 	bool truncated;       /* FIN came without close_notify */
 	bool peer_finished;   /* the kernel has seen FIN */
-	bool pushed;          /* the first application bytes have left */
+	bool unspoken;        /* the handshake is done, and no application bytes have left */
 	bool early_blocked;   /* somebody was told EAGAIN during the handshake */
 	bool reset_told;      /* ECONNRESET, or kernel_error, has been reported once */
 	bool read_shut;       /* SHUT_RD by the program */
