@@ -12,6 +12,8 @@
 #include "shim/session/session.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -222,8 +224,17 @@ static void end(struct relay *r)
 	real.close(r->host);
 }
 
+/* What the program sets from now on does not reach the socket, and what it has written is passed on
+ * as soon as it is there: to hold it back would be for nobody's good. */
+static void send_at_once(int tcp)
+{
+	kernel_set_option(tcp, IPPROTO_TCP, TCP_CORK, 0);
+	kernel_set_option(tcp, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
 void relay_run(int tcp, uint64_t entry, int host)
 {
+	send_at_once(tcp);
 	struct relay r = {.tcp = tcp, .host = host, .entry = entry};
 	r.in.bytes = scratch_take();
 	r.out.bytes = scratch_take();
