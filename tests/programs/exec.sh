@@ -16,26 +16,12 @@ server() # PORT
 
 client() # PORT TEXT
 {
-	local words status
-	coproc NCAT { exec "${as_client[@]}" ncat localhost "$1"; }
-	local pid=$NCAT_PID from=${NCAT[0]} to=${NCAT[1]}
-	echo "$2" >&"$to"
-	read -rt 20 words <&"$from"
-	status=$?
-	kill "$pid" 2>/dev/null
-	wait "$pid" 2>/dev/null
-	echo "$words"
-	return "$status"
+	netcat_talk ncat "$@"
 }
 
 hold() # PORT
 {
-	rm -f "$tmp/held.out" "$tmp/typed"
-	mkfifo "$tmp/typed"
-	exec {typed}<>"$tmp/typed"
-	echo held >&"$typed"
-	spawn held "${as_client[@]}" ncat 127.0.0.1 "$1" <"$tmp/typed"
-	await "ncat to be answered" grep -qs held "$tmp/held.out"
+	netcat_hold ncat "$1"
 }
 
 trial

@@ -51,11 +51,7 @@ server_php() # PORT
 		events { worker_connections 512; }
 		http {
 			access_log off;
-			client_body_temp_path $tmp/nginx/body;
-			proxy_temp_path $tmp/nginx/proxy;
-			fastcgi_temp_path $tmp/nginx/fastcgi;
-			uwsgi_temp_path $tmp/nginx/uwsgi;
-			scgi_temp_path $tmp/nginx/scgi;
+			$(nginx_paths nginx)
 			client_max_body_size 0;
 			keepalive_requests 100000;
 			upstream php { server 127.0.0.1:$fastcgi; }

@@ -663,3 +663,65 @@ trial_refused()
 	alive "$server" || fail "the server has died of it"
 	stop_all
 }
+
+# ---- what several scripts do with a program ------------------------------------------------
+
+# netcat_talk PROGRAM PORT TEXT: what comes back from a client that stays until it is killed.
+netcat_talk()
+{
+	local words status
+	coproc NETCAT { exec "${as_client[@]}" "$1" localhost "$2"; }
+	local pid=$NETCAT_PID from=${NETCAT[0]} to=${NETCAT[1]}
+	echo "$3" >&"$to"
+	read -rt 20 words <&"$from"
+	status=$?
+	kill "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	echo "$words"
+	return "$status"
+}
+
+# netcat_hold PROGRAM PORT
+netcat_hold()
+{
+	rm -f "$tmp/held.out" "$tmp/typed"
+	mkfifo "$tmp/typed"
+	exec {typed}<>"$tmp/typed"
+	echo held >&"$typed"
+	spawn held "${as_client[@]}" "$1" 127.0.0.1 "$2" <"$tmp/typed"
+	await "$1 to be answered" grep -qs held "$tmp/held.out"
+}
+
+# nginx_paths FOLDER: its temporary files, for a configuration.
+nginx_paths()
+{
+	local kind
+	for kind in client_body proxy fastcgi uwsgi scgi; do
+		echo "${kind}_temp_path $tmp/$1/$kind;"
+	done
+}
+
+# begin_postgres NAME PROGRAMS: PostgreSQL refuses to run as root, so another user, `as_user`,
+# must reach the shim, the policy and its keys.
+begin_postgres()
+{
+	local bin
+	for bin in /usr/lib/postgresql/*/bin; do
+		PATH=$bin:$PATH
+	done
+	begin "$@" initdb postgres psql setpriv
+	as_user=()
+	if [ "$(id -u)" -eq 0 ]; then
+		getent passwd postgres >/dev/null ||
+			skip "root cannot run PostgreSQL and there is no user postgres"
+		as_user=(setpriv --reuid=postgres --regid=postgres --clear-groups env "HOME=$tmp")
+		chown -R postgres "$tmp"
+	fi
+	if [ "$MODE" != bare ]; then
+		mkdir "$tmp/build" && cp "$BUILD/libsleeve.so" "$BUILD/sleeve" "$tmp/build/" ||
+			fail "cannot copy the build"
+		BUILD=$tmp/build
+	fi
+	export PGCONNECT_TIMEOUT=20
+	cd "$tmp" || exit 1
+}

@@ -18,26 +18,12 @@ server() # PORT
 
 client() # PORT TEXT
 {
-	local words status
-	coproc NC { exec "${as_client[@]}" nc localhost "$1"; }
-	local pid=$NC_PID from=${NC[0]} to=${NC[1]}
-	echo "$2" >&"$to"
-	read -rt 20 words <&"$from"
-	status=$?
-	kill "$pid" 2>/dev/null
-	wait "$pid" 2>/dev/null
-	echo "$words"
-	return "$status"
+	netcat_talk nc "$@"
 }
 
 hold() # PORT
 {
-	rm -f "$tmp/held.out" "$tmp/typed"
-	mkfifo "$tmp/typed"
-	exec {typed}<>"$tmp/typed"
-	echo held >&"$typed"
-	spawn held "${as_client[@]}" nc 127.0.0.1 "$1" <"$tmp/typed"
-	await "nc to be answered" grep -qs held "$tmp/held.out"
+	netcat_hold nc "$1"
 }
 
 trial

@@ -17,11 +17,7 @@ write_config() # PORT
 		events { worker_connections 512; }
 		http {
 			access_log off;
-			client_body_temp_path $tmp/nginx/body;
-			proxy_temp_path $tmp/nginx/proxy;
-			fastcgi_temp_path $tmp/nginx/fastcgi;
-			uwsgi_temp_path $tmp/nginx/uwsgi;
-			scgi_temp_path $tmp/nginx/scgi;
+			$(nginx_paths nginx)
 			sendfile on;
 			keepalive_requests 100000;
 			server {

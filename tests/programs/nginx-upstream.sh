@@ -16,11 +16,7 @@ nginx_with() # NAME WRAP... : starts nginx with the http block read from standar
 			events { worker_connections 512; }
 			http {
 				access_log off;
-				client_body_temp_path $tmp/$1/body;
-				proxy_temp_path $tmp/$1/proxy;
-				fastcgi_temp_path $tmp/$1/fastcgi;
-				uwsgi_temp_path $tmp/$1/uwsgi;
-				scgi_temp_path $tmp/$1/scgi;
+				$(nginx_paths "$1")
 				default_type text/plain;
 				keepalive_requests 100000;
 		EOT

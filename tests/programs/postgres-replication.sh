@@ -2,26 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PostgreSQL: pg_basebackup, a standby that streams, COPY both ways, parallel workers.
 . "$(dirname "$0")/lib.sh"
-for bin in /usr/lib/postgresql/*/bin; do
-	PATH=$bin:$PATH
-done
-begin standby initdb postgres psql pg_basebackup setpriv
-
-# PostgreSQL refuses to run as root, so another user must reach the shim, the policy and its keys.
-as_user=()
-if [ "$(id -u)" -eq 0 ]; then
-	getent passwd postgres >/dev/null ||
-		skip "root cannot run PostgreSQL and there is no user postgres"
-	as_user=(setpriv --reuid=postgres --regid=postgres --clear-groups env "HOME=$tmp")
-	chown -R postgres "$tmp"
-fi
-if [ "$MODE" != bare ]; then
-	mkdir "$tmp/build" && cp "$BUILD/libsleeve.so" "$BUILD/sleeve" "$tmp/build/" ||
-		fail "cannot copy the build"
-	BUILD=$tmp/build
-fi
-export PGCONNECT_TIMEOUT=20
-cd "$tmp" || exit 1
+begin_postgres standby pg_basebackup
 
 # The standby is client of the first server and server of its own port.
 policies() # PORT

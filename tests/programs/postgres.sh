@@ -2,26 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PostgreSQL: a postmaster that accepts, forks and closes; psql and pgbench.
 . "$(dirname "$0")/lib.sh"
-for bin in /usr/lib/postgresql/*/bin; do
-	PATH=$bin:$PATH
-done
-begin postgres initdb postgres psql pgbench setpriv
-
-# PostgreSQL refuses to run as root, so another user must reach the shim, the policy and its keys.
-as_user=()
-if [ "$(id -u)" -eq 0 ]; then
-	getent passwd postgres >/dev/null ||
-		skip "root cannot run PostgreSQL and there is no user postgres"
-	as_user=(setpriv --reuid=postgres --regid=postgres --clear-groups env "HOME=$tmp")
-	chown -R postgres "$tmp"
-fi
-if [ "$MODE" != bare ]; then
-	mkdir "$tmp/build" && cp "$BUILD/libsleeve.so" "$BUILD/sleeve" "$tmp/build/" ||
-		fail "cannot copy the build"
-	BUILD=$tmp/build
-fi
-export PGCONNECT_TIMEOUT=20
-cd "$tmp" || exit 1
+begin_postgres postgres pgbench
 step "initdb"
 "${as_user[@]}" "$(command -v initdb)" -D "$tmp/data" -A trust -U tester --no-sync \
 	--locale=C >"$tmp/initdb.out" 2>&1 ||
