@@ -96,19 +96,34 @@ void *arena_slot(uint32_t index)
 	return chunk_at(index / EACH)->slots[index % EACH];
 }
 
-void *arena_slot_take(uint32_t *index)
+void *arena_slot_find(uint32_t *index)
 {
-	int saved = errno;
 	uint32_t first = __atomic_load_n(&hint, __ATOMIC_RELAXED);
-	bool found;
-	do
-		found = take_between(first, CHUNKS, index) || take_between(0, first, index);
-	while (!found && grow());
-	errno = saved;
-	if (!found)
+	if (!take_between(first, CHUNKS, index) && !take_between(0, first, index))
 		return NULL;
 	__atomic_store_n(&hint, *index / EACH, __ATOMIC_RELAXED);
 	return arena_slot(*index);
+}
+
+void *arena_slot_take(uint32_t *index)
+{
+	int saved = errno;
+	void *slot;
+	do
+		slot = arena_slot_find(index);
+	while (!slot && grow());
+	errno = saved;
+	return slot;
+}
+
+void arena_each_taken(void (*visit)(uint32_t index))
+{
+	struct chunk *c;
+	for (uint32_t number = 0; number < CHUNKS && (c = chunk_at(number)); number++) {
+		uint32_t bits = __atomic_load_n(&c->taken, __ATOMIC_ACQUIRE);
+		for (; bits; bits &= bits - 1)
+			visit(number * EACH + (uint32_t)__builtin_ctz(bits));
+	}
 }
 
 /* The hint goes down with what is given back, so that the low pages stay the busy ones. */

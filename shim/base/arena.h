@@ -30,8 +30,12 @@ enum {
 
 /* NULL when all are taken, or there is no address space for more. */
 void *arena_slot_take(uint32_t *index);
+/* The same among the slots there are: NULL, too, where more would have to be made. */
+void *arena_slot_find(uint32_t *index);
 void arena_slot_give(uint32_t index);
 void *arena_slot(uint32_t index);
+/* Every slot that is taken, and what is nobody's in a chunk that came out small: zeroes. */
+void arena_each_taken(void (*visit)(uint32_t index));
 
 /* The slot's region, initialised. */
 struct region *arena_region_take(uint32_t slot);

@@ -183,18 +183,29 @@ bool session_owes(struct session *s, int fd)
 	return session_is_up(s) ? s->tail && !s->kernel_error : kernel_connected(fd);
 }
 
-void session_end(struct session *s, int fd)
+static void give_back(struct session *s)
 {
-	if (s->state != SESSION_FAILED && s->state != SESSION_FRESH)
-		attest(s, fd); /* a failed one was looked at when it failed */
 	registry_close(s->registry);
 	clear(s);
-	struct rulebook *rulebook = s->rulebook;
 	s->rulebook = NULL;
 	s->holder_count = 0;
 	s->stamp++;
 	uint32_t slot = s->slot;
 	session_leave(s);
 	arena_slot_give(slot);
+}
+
+void session_end(struct session *s, int fd)
+{
+	if (s->state != SESSION_FAILED && s->state != SESSION_FRESH)
+		attest(s, fd); /* a failed one was looked at when it failed */
+	struct rulebook *rulebook = s->rulebook;
+	give_back(s);
 	rulebook_put(rulebook);
+}
+
+void session_bury(struct session *s)
+{
+	s->tls_abandoned = true;
+	give_back(s);
 }

@@ -2,8 +2,10 @@
 /* The processes that hold a session (fork(2)); the last one says goodbye. */
 #include "shim/session/session.h"
 
+#include "shim/base/arena.h"
 #include "shim/base/kernel.h"
 #include "shim/base/process.h"
+#include "shim/base/table.h"
 #include "shim/session/record.h"
 
 #include <errno.h>
@@ -17,11 +19,25 @@ static void change_holder(struct session *s, pid_t from, pid_t to)
 		}
 }
 
+/* A holder that was killed could not say so. */
+static void forget_the_dead(struct session *s)
+{
+	for (int i = 0; i < SESSION_HOLDERS && s->holder_count > 1; i++) {
+		pid_t pid = s->holders[i];
+		if (pid > 0 && pid != process_id && !kernel_lives(pid)) {
+			s->holders[i] = 0;
+			s->holder_count--;
+		}
+	}
+}
+
 bool session_hold(uint64_t entry, pid_t unborn)
 {
 	struct session *s = session_enter(entry);
 	if (!s)
 		return false;
+	if (s->holder_count >= SESSION_HOLDERS)
+		forget_the_dead(s);
 	s->holder_count++;
 	change_holder(s, 0, unborn);
 	session_leave(s);
@@ -83,16 +99,35 @@ void session_reclaim(uint64_t entry)
 	session_leave(s);
 }
 
-/* A holder that was killed could not say so. */
-static void forget_the_dead(struct session *s)
+/* Is everybody who holds it known by a pid, and dead?  Without the lock a hint. */
+static bool is_orphan(const struct session *s)
 {
-	for (int i = 0; i < SESSION_HOLDERS && s->holder_count > 1; i++) {
-		pid_t pid = s->holders[i];
-		if (pid > 0 && pid != process_id && !kernel_lives(pid)) {
-			s->holders[i] = 0;
-			s->holder_count--;
-		}
+	uint32_t dead = 0;
+	for (int i = 0; i < SESSION_HOLDERS; i++) {
+		pid_t pid = __atomic_load_n(&s->holders[i], __ATOMIC_RELAXED);
+		if (pid < 0 || (pid && kernel_lives(pid)))
+			return false;
+		dead += pid > 0;
 	}
+	return dead && dead == __atomic_load_n(&s->holder_count, __ATOMIC_RELAXED);
+}
+
+static void sweep(uint32_t slot)
+{
+	struct session *s = arena_slot(slot);
+	if (table_names(slot) || !is_orphan(s) || !session_try(s))
+		return;
+	if (is_orphan(s))
+		session_bury(s);
+	else
+		session_leave(s);
+}
+
+void session_sweep(void)
+{
+	int saved = errno;
+	arena_each_taken(sweep);
+	errno = saved;
 }
 
 void session_leave_reading(uint64_t entry, bool leave)

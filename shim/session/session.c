@@ -92,7 +92,7 @@ static void lock_init(struct session *s)
 	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
 	pthread_mutex_init(&s->lock, &attributes);
 	pthread_mutexattr_destroy(&attributes);
-	s->lock_ready = true;
+	__atomic_store_n(&s->lock_ready, true, __ATOMIC_RELEASE);
 }
 
 static void poison(struct session *s, const char *what)
@@ -112,18 +112,24 @@ static void poison(struct session *s, const char *what)
 /* The sessions this thread is in: a handler may have entered another. */
 static __thread struct session *inside;
 
-static bool lock(struct session *s)
+/* Without holders it is not there yet, or not any more, and what it points to is another's. */
+static bool locked(struct session *s, int error)
 {
-	int error = pthread_mutex_lock(&s->lock);
 	if (error != EOWNERDEAD && error != 0)
 		return false;
 	s->outer = inside;
 	inside = s;
 	if (error == EOWNERDEAD) {
 		pthread_mutex_consistent(&s->lock);
-		poison(s, "a process died");
+		if (s->holder_count)
+			poison(s, "a process died");
 	}
 	return true;
+}
+
+static bool lock(struct session *s)
+{
+	return locked(s, pthread_mutex_lock(&s->lock));
 }
 
 void session_leave(struct session *s)
@@ -157,6 +163,12 @@ struct session *session_enter(uint64_t entry)
 		return s;
 	session_leave(s);
 	return NULL;
+}
+
+bool session_try(struct session *s)
+{
+	return __atomic_load_n(&s->lock_ready, __ATOMIC_ACQUIRE) &&
+	       locked(s, pthread_mutex_trylock(&s->lock));
 }
 
 struct session *session_enter_by(int fd, uint64_t entry)
@@ -256,19 +268,26 @@ static bool listens(uint16_t port)
 	return __atomic_load_n(&listening[port >> 6], __ATOMIC_RELAXED) >> (port & 63) & 1;
 }
 
+/* Before more memory is made, that of the dead is looked for. */
+static struct session *take_slot(uint32_t *slot)
+{
+	struct session *s = arena_slot_find(slot);
+	if (s)
+		return s;
+	session_sweep();
+	return arena_slot_take(slot);
+}
+
 bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdict *verdict,
                    const struct policy_flow *flow, const struct sockaddr *local,
                    const struct sockaddr *remote)
 {
 	uint32_t slot;
 	const struct policy_rule *rule = verdict->rule;
-	struct session *s = (unsigned)fd < table_size ? arena_slot_take(&slot) : NULL;
 	struct registry_birth birth = {
 		.side = rule->side == POLICY_CONNECT ? REGISTRY_CONNECT : REGISTRY_ACCEPT,
-		.verdict = s ? REGISTRY_PENDING : REGISTRY_REFUSED,
-		.reason = s ? REGISTRY_HANDSHAKE
-		          : (unsigned)fd < table_size ? REGISTRY_NO_MEMORY
-		                                      : REGISTRY_DESCRIPTOR_TOO_HIGH,
+		.verdict = REGISTRY_PENDING,
+		.reason = REGISTRY_HANDSHAKE,
 		.local = local,
 		.remote = remote,
 		.cookie = kernel_cookie(fd),
@@ -276,10 +295,15 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 		.mode = policy_mode_name(rule->mode),
 		.fd = fd,
 	};
+	/* First, so that whoever shares our slots by a fork shares the registry. */
 	guard_enter();
 	struct registry_slot *registry = registry_add(&birth);
 	guard_leave();
+	bool fits = (unsigned)fd < table_size;
+	struct session *s = fits ? take_slot(&slot) : NULL;
 	if (!s) {
+		registry_verdict(registry, REGISTRY_REFUSED,
+		                 fits ? REGISTRY_NO_MEMORY : REGISTRY_DESCRIPTOR_TOO_HIGH);
 		registry_close(registry);
 		return false;
 	}
@@ -291,8 +315,6 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	memset(&s->stamp, 0, sizeof *s - offsetof(struct session, stamp));
 	s->stamp = stamp;
 	s->slot = slot;
-	s->holder_count = 1;
-	s->holders[0] = process_id;
 	s->rulebook = rulebook;
 	s->context = rulebook->contexts[rule->index];
 	s->timeout = (int64_t)rule->handshake_timeout_ms * 1000000;
@@ -302,6 +324,8 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	set_peer(s, verdict, flow);
 	s->registry = registry;
 	registry_state(s->registry, names[SESSION_FRESH]);
+	s->holders[0] = process_id;
+	s->holder_count = 1;
 	session_keep_lowat(s, fd);
 	session_leave(s);
 	uint64_t entry = table_entry(slot, stamp);

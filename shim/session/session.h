@@ -148,6 +148,8 @@ void session_leave(struct session *s);
 void session_abandon(void);
 /* A forked child is in none, whatever its parent's thread was in. */
 void session_forked(void);
+/* The session in a slot, whichever it is, if nobody is in it; never waits. */
+bool session_try(struct session *s);
 /* The slot of an entry, unlocked: only for waiting on s->turn. */
 struct session *session_at(uint64_t entry);
 /*
@@ -181,6 +183,14 @@ bool session_drop(uint64_t entry, int fd, bool patient);
 bool session_hold(uint64_t entry, pid_t unborn);
 void session_claim(uint64_t entry, pid_t unborn, pid_t now);
 void session_unhold(uint64_t entry, pid_t unborn);
+
+/*
+ * Gives back the slots of sessions all of whose holders were killed, in the chunks this process
+ * has.  Who is in doubt lives: a child that has no pid yet, a holder that is only counted, a pid
+ * that somebody else has by now; and what a number here names stays.  No lock of a living session
+ * is taken, so that to be killed in here ends none.
+ */
+void session_sweep(void);
 
 /* Is there a peer to say goodbye to, now or after the handshake, and no other holder? */
 bool session_is_last(uint64_t entry, int fd);
@@ -243,6 +253,9 @@ void session_fail(struct session *s, int fd, enum registry_reason reason);
 /* The last descriptor is about to close, after record_farewell(): checks the kernel's count of
  * bytes against ours, and gives everything back, the lock and the slot with it. */
 void session_end(struct session *s, int fd);
+
+/* The same where all who held it are dead: their counts and contexts are not this process's. */
+void session_bury(struct session *s);
 
 /* The region, taken when first needed; NULL: out of memory. */
 struct region *session_region(struct session *s);

@@ -81,8 +81,8 @@ UNUSED static void tcp_pair(int ends[2])
 	close(listener);
 }
 
-/* A session of this side, still fresh, and a peer that has not said anything. */
-UNUSED static struct link_pair *link_new(enum policy_side side, struct end *peer)
+/* A session of this side, still fresh, on a connection without a peer. */
+UNUSED static struct link_pair *link_born(enum policy_side side)
 {
 	struct link_pair *l = calloc(1, sizeof *l);
 	struct sockaddr_in local, remote;
@@ -104,6 +104,13 @@ UNUSED static struct link_pair *link_new(enum policy_side side, struct end *peer
 	pending_add(l->fd, table_get(l->fd));
 	l->entry = table_get(l->fd);
 	session_connected(l->fd, l->entry, NULL);
+	return l;
+}
+
+/* The same, and a peer that has not said anything. */
+UNUSED static struct link_pair *link_new(enum policy_side side, struct end *peer)
+{
+	struct link_pair *l = link_born(side);
 	l->peer = peer ? peer : end_new(side == POLICY_ACCEPT ? POLICY_CONNECT : POLICY_ACCEPT,
 	                                side == POLICY_ACCEPT ? "client" : "server");
 	end_start(l->peer);
