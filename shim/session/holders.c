@@ -99,8 +99,7 @@ void session_reclaim(uint64_t entry)
 	session_leave(s);
 }
 
-/* Is everybody who holds it known by a pid, and dead?  Without the lock a hint. */
-static bool is_orphan(const struct session *s)
+bool session_is_orphan(const struct session *s)
 {
 	uint32_t dead = 0;
 	for (int i = 0; i < SESSION_HOLDERS; i++) {
@@ -115,9 +114,9 @@ static bool is_orphan(const struct session *s)
 static void sweep(uint32_t slot)
 {
 	struct session *s = arena_slot(slot);
-	if (table_names(slot) || !is_orphan(s) || !session_try(s))
+	if (table_names(slot) || !session_is_orphan(s) || !session_try(s))
 		return;
-	if (is_orphan(s))
+	if (session_is_orphan(s))
 		session_bury(s);
 	else
 		session_leave(s);

@@ -167,8 +167,14 @@ struct session *session_enter(uint64_t entry)
 
 bool session_try(struct session *s)
 {
-	return __atomic_load_n(&s->lock_ready, __ATOMIC_ACQUIRE) &&
-	       locked(s, pthread_mutex_trylock(&s->lock));
+	if (!__atomic_load_n(&s->lock_ready, __ATOMIC_ACQUIRE))
+		return false;
+	int error = pthread_mutex_trylock(&s->lock);
+	if (error == EOWNERDEAD && session_is_orphan(s)) {
+		pthread_mutex_consistent(&s->lock);
+		error = 0;
+	}
+	return locked(s, error);
 }
 
 struct session *session_enter_by(int fd, uint64_t entry)

@@ -148,7 +148,8 @@ void session_leave(struct session *s);
 void session_abandon(void);
 /* A forked child is in none, whatever its parent's thread was in. */
 void session_forked(void);
-/* The session in a slot, whichever it is, if nobody is in it; never waits. */
+/* The session in a slot, whichever it is, if nobody is in it; never waits.  Where an orphan's
+ * holder died inside, it has ended like all the others, and nothing else is said of it. */
 bool session_try(struct session *s);
 /* The slot of an entry, unlocked: only for waiting on s->turn. */
 struct session *session_at(uint64_t entry);
@@ -184,10 +185,13 @@ bool session_hold(uint64_t entry, pid_t unborn);
 void session_claim(uint64_t entry, pid_t unborn, pid_t now);
 void session_unhold(uint64_t entry, pid_t unborn);
 
+/* Is everybody who holds it known by a pid, and dead?  Without the lock a hint.  Who is in doubt
+ * lives: a child that has no pid yet, a holder that is only counted, a pid of somebody else by
+ * now. */
+bool session_is_orphan(const struct session *s);
 /*
  * Gives back the slots of sessions all of whose holders were killed, in the chunks this process
- * has.  Who is in doubt lives: a child that has no pid yet, a holder that is only counted, a pid
- * that somebody else has by now; and what a number here names stays.  No lock of a living session
+ * has.  What a number here names stays.  No lock of a living session
  * is taken, so that to be killed in here ends none.
  */
 void session_sweep(void);

@@ -182,7 +182,24 @@ Test(session_sweep, a_death_inside)
 	session_sweep();
 	cr_expect(is_over(l));
 	cr_expect_eq(registry->live, REGISTRY_CLOSED);
-	cr_expect_eq(registry->reason, REGISTRY_HOLDER_DIED);
+	cr_expect_eq(registry->verdict, REGISTRY_TLS, "as if it had been refused");
+	forget(l);
+}
+
+Test(session_sweep, a_death_inside_what_others_hold)
+{
+	struct link_pair *l = held_by(1, &dead, 1);
+	struct session *s = session_at(l->entry);
+	pid_t child = child_inside(l);
+	kill_child(child);
+	cr_expect(session_try(s));
+	session_leave(s);
+	s->holders[0] = living;
+	kill_child(child_inside(l));
+	cr_expect(session_try(s));
+	cr_expect_eq(s->state, SESSION_FAILED);
+	cr_expect_eq(s->registry->reason, REGISTRY_HOLDER_DIED);
+	session_leave(s);
 	forget(l);
 }
 
