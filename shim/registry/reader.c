@@ -278,7 +278,8 @@ static bool add_family(struct registry_view *view, int fd, const struct stat *st
 	const char *wrong = read_header(fd, st->st_size, family);
 
 	if (wrong) {
-		if (st->st_size) /* one of no size is just being made */
+		bool being_made = !family->header.magic[0] && (!st->st_size || is_locked(fd));
+		if (!being_made)
 			trouble(view, "%s: %s", family->path, wrong);
 		family_free(family);
 		return true;

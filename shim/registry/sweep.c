@@ -47,12 +47,30 @@ static bool held(int fd, const struct registry_header *header)
 	return false;
 }
 
-static bool dead(int fd, const char *boot_id, uint32_t most)
+/*
+ * A maker that was killed before the file was one (registry/file.c): it locks the file as soon as
+ * it has made it, gives it its size then, and its magic last.
+ */
+static bool abandoned(int fd, const struct stat *st)
 {
-	struct registry_header header;
 	struct timespec now;
 
-	if (pread(fd, &header, sizeof header, 0) != sizeof header ||
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (!st->st_size && now.tv_sec < st->st_ctime + REGISTRY_KEEP)
+		return false;
+	return !flock(fd, LOCK_EX | LOCK_NB);
+}
+
+static bool dead(int fd, const struct stat *st, const char *boot_id, uint32_t most)
+{
+	static const char none[sizeof ((struct registry_header *)NULL)->magic];
+	struct registry_header header = {0};
+	struct timespec now;
+
+	ssize_t got = pread(fd, &header, sizeof header, 0);
+	if (got >= 0 && !memcmp(header.magic, none, sizeof none))
+		return abandoned(fd, st);
+	if (got != sizeof header ||
 	    memcmp(header.magic, REGISTRY_MAGIC, sizeof header.magic) != 0 ||
 	    header.version != REGISTRY_VERSION || header.slot_size != sizeof(struct registry_slot))
 		return false;
@@ -75,7 +93,7 @@ bool registry_sweep(int dir, const char *name, int fd, const char *boot_id, uint
 
 	if (fstat(fd, &opened) || !S_ISREG(opened.st_mode) || (user && opened.st_uid != user))
 		return false;
-	if (!dead(fd, boot_id, most))
+	if (!dead(fd, &opened, boot_id, most))
 		return false;
 	/* The name may have been taken by another file since it was opened. */
 	if (fstatat(dir, name, &named, AT_SYMLINK_NOFOLLOW) || named.st_dev != opened.st_dev ||

@@ -20,10 +20,10 @@ bool registry_process_exists(uint32_t pid);
 /*
  * Removes `name` from the directory `dir` if it is what `fd` (O_RDONLY, of its own open) shows and
  * its family is dead: at once where nothing was refused, else REGISTRY_KEEP seconds after the
- * last refusal.  Only files of the effective user, or any as root.  Files of another version,
- * and those with more than `most` slots to look at, stay.  `boot_id` is this boot's (the
- * content of /proc/sys/kernel/random/boot_id).  Takes a lock on fd, which ends when the caller
- * closes it.
+ * last refusal.  So is a file whose maker was killed before it was one.  Only files of the
+ * effective user, or any as root.  Files of another version, and those with more than `most` slots
+ * to look at, stay.  `boot_id` is this boot's (the content of /proc/sys/kernel/random/boot_id).
+ * Takes a lock on fd, which ends when the caller closes it.
  */
 bool registry_sweep(int dir, const char *name, int fd, const char *boot_id, uint32_t most);
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# SIGKILL at random moments to each process of a pair; ROUNDS=1000 SEED=1 for more, or the same again.
+# SIGKILL at random moments to each process of a pair; ROUNDS=1000 for more, SEED=1 for the same.
 BOUND=${BOUND:-$((150 + ${ROUNDS:-0} + ${REPLACED:-0}))}
 . "$(dirname "$0")/lib.sh"
 begin kill /usr/bin/python3

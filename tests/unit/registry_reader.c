@@ -222,6 +222,28 @@ Test(registry_reader, the_dead_are_swept)
 	registry_view_free(view);
 }
 
+/* Its maker holds the lock from before the file has a size. */
+Test(registry_reader, what_was_never_finished_is_swept_once_its_maker_is_dead)
+{
+	static const char zeroes[40000];
+	for (size_t size = 0; size <= sizeof zeroes; size += sizeof zeroes / 2) {
+		write_bytes("x.sleeve", zeroes, size);
+		int maker = open(in_folder("x.sleeve"), O_RDONLY);
+		for (int dead = 0; dead < 2; dead++) {
+			if (dead)
+				close(maker);
+			else
+				cr_assert_eq(flock(maker, LOCK_EX), 0);
+			struct registry_view *view = view_folder();
+			cr_expect_eq(view->trouble_count, 0, "%s", view->troubles[0]);
+			registry_view_free(view);
+			/* Of one without a size it cannot be told at once. */
+			cr_expect_eq(access(in_folder("x.sleeve"), F_OK) != 0, dead && size,
+			             "%zu bytes, maker %s", size, dead ? "dead" : "alive");
+		}
+	}
+}
+
 Test(registry_reader, what_was_refused_is_remembered_for_a_while)
 {
 	leave_file("x.sleeve", REGISTRY_REFUSED, REGISTRY_PEER_UNTRUSTED);
