@@ -138,7 +138,8 @@ struct registry_slot {
 	uint16_t reason;         /* enum registry_reason */
 	uint8_t side, verdict;   /* enum registry_side, registry_verdict */
 	uint8_t engine, resumed; /* enum registry_engine; 0 or 1 */
-	uint8_t unused[6];
+	uint8_t shared;          /* 1: a fork has copied it, others than pid may hold it, too */
+	uint8_t unused[5];
 	char id[32];    /* "PID-N", unique in its run directory */
 	char state[16]; /* of the session: "handshaking", "open", ... */
 	char mode[16];  /* of the rule: "strict", "deny", ... */

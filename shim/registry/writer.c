@@ -270,34 +270,45 @@ static struct registry_slot *take_fresh(void)
 	return NULL;
 }
 
-/* The last resort: slots of processes that were killed.  A few steps a time, since each asks the
- * kernel. */
-static struct registry_slot *take_orphan(void)
+static bool is_orphan(const struct registry_slot *slot, bool shared)
+{
+	uint32_t pid = __atomic_load_n(&slot->pid, __ATOMIC_RELAXED);
+
+	return __atomic_load_n(&slot->live, __ATOMIC_RELAXED) == REGISTRY_LIVE &&
+	       (shared || !__atomic_load_n(&slot->shared, __ATOMIC_RELAXED)) &&
+	       pid != (uint32_t)getpid() && !registry_process_exists(pid);
+}
+
+/* Slots of processes that were killed; `shared`: also such as others may hold still.  A few steps
+ * a time, since each asks the kernel. */
+static struct registry_slot *take_orphan(uint32_t steps, bool shared)
 {
 	uint32_t used = slots_used();
 
-	for (uint32_t n = 0; n < 64 && n < used; n++) {
+	for (uint32_t n = 0; n < steps && n < used; n++) {
 		struct registry_slot *slot = next_by_hand(used);
-		if (__atomic_load_n(&slot->live, __ATOMIC_RELAXED) == REGISTRY_LIVE &&
-		    !registry_process_exists(__atomic_load_n(&slot->pid, __ATOMIC_RELAXED)) &&
-		    take(slot, REGISTRY_LIVE))
+		if (is_orphan(slot, shared) && take(slot, REGISTRY_LIVE))
 			return slot;
 	}
 	return NULL;
 }
 
+/* Two steps for each slot that is taken: the dead are never more than the living and the history
+ * together. */
 static struct registry_slot *take_any(void)
 {
 	struct registry_slot *slot = NULL;
 
 	if (__atomic_load_n(&registry.file.header->closed, __ATOMIC_RELAXED) >= REGISTRY_HISTORY)
 		slot = take_closed();
+	if (!slot && slots_used() >= REGISTRY_HISTORY)
+		slot = take_orphan(2, false);
 	if (!slot)
 		slot = take_fresh();
 	if (!slot)
 		slot = take_closed();
 	if (!slot)
-		slot = take_orphan();
+		slot = take_orphan(64, true); /* the last resort */
 	if (slot)
 		return slot;
 	if (!__atomic_exchange_n(&registry.complained, true, __ATOMIC_RELAXED))
@@ -441,6 +452,15 @@ void registry_pid(struct registry_slot *slot, pid_t pid)
 		return;
 	write_begin(slot);
 	SET(slot->pid, (uint32_t)pid);
+	write_end(slot);
+}
+
+void registry_share(struct registry_slot *slot)
+{
+	if (slot == &dummy || __atomic_load_n(&slot->shared, __ATOMIC_RELAXED))
+		return;
+	write_begin(slot);
+	SET(slot->shared, 1);
 	write_end(slot);
 }
 

@@ -84,8 +84,11 @@ static inline void registry_count(struct registry_slot *slot, uint64_t in, uint6
 		__atomic_store_n(&slot->wire_out, slot->wire_out + wire_out, __ATOMIC_RELAXED);
 }
 
-/* Another process holds it too, or instead (after fork). */
+/* Another process holds it instead, or is the one that uses it (after fork). */
 void registry_pid(struct registry_slot *slot, pid_t pid);
+
+/* From now on another may hold it, too: that pid has died does not say that it is over. */
+void registry_share(struct registry_slot *slot);
 
 /* A carrier of this pid holds it from now on. */
 void registry_carried(struct registry_slot *slot, pid_t pid);

@@ -40,6 +40,7 @@ bool session_hold(uint64_t entry, pid_t unborn)
 		forget_the_dead(s);
 	s->holder_count++;
 	change_holder(s, 0, unborn);
+	registry_share(s->registry);
 	session_leave(s);
 	return true;
 }

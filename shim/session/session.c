@@ -184,6 +184,10 @@ struct session *session_enter_by(int fd, uint64_t entry)
 		session_leave(s);
 		return NULL;
 	}
+	if (s && __builtin_expect(s->user != process_id, 0)) {
+		s->user = process_id;
+		registry_pid(s->registry, process_id);
+	}
 	if (s && __builtin_expect(s->poisoned, 0)) { /* now that its number is known */
 		s->poisoned = false;
 		kernel_shutdown(fd, SHUT_RDWR);
@@ -330,7 +334,7 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	set_peer(s, verdict, flow);
 	s->registry = registry;
 	registry_state(s->registry, names[SESSION_FRESH]);
-	s->holders[0] = process_id;
+	s->user = s->holders[0] = process_id;
 	s->holder_count = 1;
 	session_keep_lowat(s, fd);
 	session_leave(s);

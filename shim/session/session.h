@@ -109,6 +109,7 @@ struct session {
 	uint32_t turn;        /* one more each time such a thread is done */
 	int64_t timeout; /* nanoseconds a handshake may take */
 
+	pid_t user; /* which the registry shows */
 	/* Processes that hold it.  More than fit are counted only. */
 	uint32_t holder_count;
 	pid_t holders[SESSION_HOLDERS];

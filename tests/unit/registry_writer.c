@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -141,6 +142,42 @@ Test(registry_writer, churn_reuses_slots_and_keeps_the_latest)
 	cr_assert(seen_last && seen_kept);
 	cr_assert_eq(count_live(view), 1);
 	registry_view_free(view);
+}
+
+static void killed_with(int slots, bool shared)
+{
+	pid_t child = fork();
+	if (child == 0) {
+		for (int n = 0; n < slots; n++) {
+			struct registry_slot *slot = add_pending();
+			if (shared)
+				registry_share(slot);
+		}
+		raise(SIGKILL);
+	}
+	cr_assert_eq(waitpid(child, NULL, 0), child);
+}
+
+static uint32_t slots_used_after(int children, bool shared)
+{
+	for (int n = 0; n < children; n++)
+		killed_with(100, shared);
+	struct registry_view *view = view_folder();
+	uint32_t used = view->families[0]->header.used;
+	registry_view_free(view);
+	return used;
+}
+
+Test(registry_writer, what_killed_workers_had_is_taken_again)
+{
+	start_registry(folder);
+	struct registry_slot *keep = add_pending();
+	char id[sizeof keep->id];
+	memcpy(id, keep->id, sizeof id);
+	uint32_t used = slots_used_after(50, false);
+	cr_expect_leq(used, REGISTRY_HISTORY + 300, "%u slots", used);
+	cr_expect_str_eq(keep->id, id, "it was taken from a living one");
+	cr_expect_eq(slots_used_after(20, true) >= 2000, true, "others may hold what was shared");
 }
 
 Test(registry_writer, every_slot_in_use_is_no_failure)

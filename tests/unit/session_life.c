@@ -258,6 +258,29 @@ Test(session_life, two_processes_and_one_sequence)
 	link_free(l);
 }
 
+Test(session_life, who_uses_it_is_shown)
+{
+	struct link_pair *l = link_opened(POLICY_ACCEPT);
+	struct registry_slot *registry = enter(l)->registry;
+	session_leave(session_at(l->entry));
+	cr_expect_eq(registry->pid, (uint32_t)getpid());
+	cr_expect_not(registry->shared);
+	session_hold(l->entry, -7);
+	cr_expect(registry->shared);
+	pid_t child = fork();
+	if (child == 0) {
+		process_id = getpid();
+		session_claim(l->entry, -7, process_id);
+		session_leave(session_enter_by(l->fd, l->entry));
+		raise(SIGKILL);
+	}
+	await(child);
+	cr_expect_eq(registry->pid, (uint32_t)child);
+	session_leave(session_enter_by(l->fd, l->entry));
+	cr_expect_eq(registry->pid, (uint32_t)getpid());
+	link_free(l);
+}
+
 Test(session_life, a_killed_holder_does_not_keep_it)
 {
 	struct link_pair *l = link_opened(POLICY_ACCEPT);
