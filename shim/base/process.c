@@ -10,12 +10,15 @@
 #include <unistd.h>
 
 pid_t process_id;
+bool process_elsewhere;
 
 /* A page that a fork empties (madvise(2), MADV_WIPEONFORK), a vfork does not. */
 static uint8_t *witness;
 
 void process_begin(void)
 {
+	if (process_id && !getppid()) /* who forked it has no pid here */
+		process_elsewhere = true;
 	process_id = getpid();
 	if (!witness) {
 		void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,

@@ -10,6 +10,10 @@
 extern pid_t process_id;
 void process_begin(void);
 
+/* Was it forked into a pid namespace of its own (pid_namespaces(7))?  Then the pids by which
+ * others know each other mean nothing to it, nor its own to them. */
+extern bool process_elsewhere;
+
 /*
  * Is the caller another process that runs on this memory, a vfork(2) child?  Its descriptors are
  * its own, the table is not: what it closes or duplicates must not be noted.  A child with a

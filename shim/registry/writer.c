@@ -22,6 +22,7 @@ static struct {
 	enum stage stage;
 	struct registry_file file; /* valid when MADE */
 	bool complained;           /* of a full file */
+	bool elsewhere;            /* in another pid namespace than the file's */
 } registry;
 
 /* What everyone gets where there is no file or no room in it.  Nobody reads it. */
@@ -88,6 +89,8 @@ bool registry_owns(int fd)
 
 void registry_forked(void)
 {
+	if (!getppid()) /* its parent has no pid here */
+		registry.elsewhere = true;
 	/* The thread that was making the file is not here. */
 	if (__atomic_load_n(&registry.stage, __ATOMIC_RELAXED) == MAKING)
 		__atomic_store_n(&registry.stage, UNMADE, __ATOMIC_RELAXED);
@@ -285,7 +288,7 @@ static struct registry_slot *take_orphan(uint32_t steps, bool shared)
 {
 	uint32_t used = slots_used();
 
-	for (uint32_t n = 0; n < steps && n < used; n++) {
+	for (uint32_t n = 0; n < steps && n < used && !registry.elsewhere; n++) {
 		struct registry_slot *slot = next_by_hand(used);
 		if (is_orphan(slot, shared) && take(slot, REGISTRY_LIVE))
 			return slot;
@@ -353,6 +356,7 @@ static void fill(struct registry_slot *slot, const struct registry_birth *birth)
 		.side = (uint8_t)birth->side,
 		.verdict = (uint8_t)birth->verdict,
 		.engine = (uint8_t)birth->engine,
+		.shared = registry.elsewhere, /* its pid means nothing to others */
 	};
 	uint64_t serial = __atomic_add_fetch(&registry.file.header->serial, 1, __ATOMIC_RELAXED);
 	size_t covered = offsetof(struct registry_slot, opened);

@@ -10,6 +10,12 @@
 
 #include <errno.h>
 
+/* By what name the others know this process; 0: it is only counted. */
+static pid_t own_name(void)
+{
+	return process_elsewhere ? 0 : process_id;
+}
+
 static void change_holder(struct session *s, pid_t from, pid_t to)
 {
 	for (int i = 0; i < SESSION_HOLDERS; i++)
@@ -22,7 +28,7 @@ static void change_holder(struct session *s, pid_t from, pid_t to)
 /* A holder that was killed could not say so. */
 static void forget_the_dead(struct session *s)
 {
-	for (int i = 0; i < SESSION_HOLDERS && s->holder_count > 1; i++) {
+	for (int i = 0; i < SESSION_HOLDERS && s->holder_count > 1 && !process_elsewhere; i++) {
 		pid_t pid = s->holders[i];
 		if (pid > 0 && pid != process_id && !kernel_lives(pid)) {
 			s->holders[i] = 0;
@@ -50,7 +56,7 @@ void session_claim(uint64_t entry, pid_t unborn, pid_t now)
 	struct session *s = session_enter(entry);
 	if (!s)
 		return;
-	change_holder(s, unborn, now);
+	change_holder(s, unborn, now == process_id ? own_name() : now);
 	session_leave(s);
 }
 
@@ -73,14 +79,17 @@ bool session_is_last(uint64_t entry, int fd)
 	return last;
 }
 
+static uint8_t lent[ARENA_SLOTS]; /* by this process: the last time it was asked to */
+
 void session_lend(uint64_t entry)
 {
 	struct session *s = session_enter(entry);
 	if (!s)
 		return;
-	if (s->holder_count > 1) {
+	lent[s->slot] = s->holder_count > 1;
+	if (lent[s->slot]) {
 		s->holder_count--;
-		change_holder(s, process_id, 0);
+		change_holder(s, own_name(), 0);
 	}
 	session_leave(s);
 }
@@ -90,12 +99,10 @@ void session_reclaim(uint64_t entry)
 	struct session *s = session_enter(entry);
 	if (!s)
 		return;
-	bool lent = true;
-	for (int i = 0; i < SESSION_HOLDERS; i++)
-		lent &= s->holders[i] != process_id;
-	if (lent) {
+	if (lent[s->slot]) {
 		s->holder_count++;
-		change_holder(s, 0, process_id);
+		change_holder(s, 0, own_name());
+		lent[s->slot] = 0;
 	}
 	session_leave(s);
 }
@@ -109,7 +116,8 @@ bool session_is_orphan(const struct session *s)
 			return false;
 		dead += pid > 0;
 	}
-	return dead && dead == __atomic_load_n(&s->holder_count, __ATOMIC_RELAXED);
+	uint32_t all = __atomic_load_n(&s->holder_count, __ATOMIC_RELAXED);
+	return dead && dead == all && !process_elsewhere;
 }
 
 static void sweep(uint32_t slot)
@@ -180,7 +188,7 @@ bool session_drop(uint64_t entry, int fd, bool patient)
 		}
 		session_end(s, fd);
 	} else {
-		change_holder(s, process_id, 0);
+		change_holder(s, own_name(), 0);
 		s->holder_count--;
 		show_another(s);
 		session_leave(s);

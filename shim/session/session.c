@@ -334,7 +334,8 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	set_peer(s, verdict, flow);
 	s->registry = registry;
 	registry_state(s->registry, names[SESSION_FRESH]);
-	s->user = s->holders[0] = process_id;
+	s->user = process_id;
+	s->holders[0] = process_elsewhere ? 0 : process_id;
 	s->holder_count = 1;
 	session_keep_lowat(s, fd);
 	session_leave(s);

@@ -63,4 +63,34 @@ done
 step "$replaced workers killed and replaced"
 [ "$MODE" = bare ] || drive 0 "$replaced"
 stop_all
+
+step "a child in a pid namespace of its own, which closes what it was left"
+if unshare --pid true 2>/dev/null; then
+	server_as server
+	client_as client
+	spawn server "${as_server[@]}" /usr/bin/python3 "$root/tests/programs/serve.py" \
+		threading "$port"
+	await_listen "$port"
+	"${as_client[@]}" /usr/bin/python3 -c '
+import ctypes, os, socket, sys
+peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+def ask(text):
+    peer.sendall(text)
+    assert peer.recv(100) == text
+ask(b"before")
+assert ctypes.CDLL(None).unshare(0x20000000) == 0  # CLONE_NEWPID
+if (first := os.fork()) == 0:
+    if os.fork() == 0:
+        ask(b"within")
+        peer.close()
+        os._exit(0)
+    assert os.wait()[1] == 0
+    peer.close()
+    os._exit(0)
+assert os.waitpid(first, 0)[1] == 0
+ask(b"after")' "$port" >"$tmp/within.out" 2>&1 || fail "the connection came to harm"
+	stop_all
+else
+	echo "  (left out: no pid namespaces for us here)"
+fi
 finish

@@ -150,6 +150,36 @@ Test(session_sweep, what_a_number_here_names_stays)
 	forget(l);
 }
 
+Test(session_sweep, in_another_pid_namespace_nobody_is_known)
+{
+	struct link_pair *l = held_by(1, &dead, 1), *other = link_opened(POLICY_ACCEPT);
+	pid_t both[] = {dead, living};
+	must(session_hold(other->entry, UNBORN));
+	process_elsewhere = true;
+	session_sweep();
+	cr_expect_not(is_over(l), "the pid may be that of somebody else");
+	session_claim(other->entry, UNBORN, process_id); /* counted, and known by no name */
+	struct session *s = enter(other);
+	cr_expect_eq(s->holder_count, 2);
+	cr_expect_eq(s->holders[0], process_id);
+	cr_expect_eq(s->holders[1], 0);
+	memcpy(s->holders, both, sizeof both);
+	session_leave(s);
+	session_lend(other->entry);
+	cr_expect_eq(s->holder_count, 1);
+	session_reclaim(other->entry);
+	cr_expect_eq(s->holder_count, 2);
+	session_reclaim(other->entry);
+	cr_expect_eq(s->holder_count, 2);
+	session_drop(other->entry, other->fd, false);
+	cr_expect_eq(s->holder_count, 1, "the dead one was forgotten");
+	cr_expect_eq(memcmp(s->holders, both, sizeof both), 0);
+	process_elsewhere = false;
+	session_sweep();
+	cr_expect(is_over(l));
+	forget(l);
+}
+
 /* In a child that is killed there, or goes on, until it is. */
 static pid_t child_inside(struct link_pair *l)
 {
