@@ -17,6 +17,7 @@ fork and prefork are killed in the middle of serving, and what the parent holds 
 RUNDIR "-": a bare run, in which there is nothing to measure, and a cut connection may just end.
 """
 import errno
+import fcntl
 import json
 import os
 import random
@@ -293,13 +294,15 @@ class Watch:
         return found
 
     def shown(self):
+        """What is open.  The refused are told for a while."""
         if self.rundir == "-":
             return []
         out = subprocess.run([self.sleeve, "sessions", "--json", "--rundir", self.rundir],
                              capture_output=True, text=True)
         if out.stderr:
             self.wrong(f"sleeve says: {out.stderr}")
-        return [one for one in json.loads(out.stdout) if not one["closed"]]
+        return [one for one in json.loads(out.stdout)
+                if not one["closed"] and one["verdict"] != "refused"]
 
     def rest(self):
         """All comes to rest: nobody serves, nobody carries, nothing is shown as open."""
@@ -322,8 +325,9 @@ class Watch:
                           "fork": ("client", "server", "worker"),
                           "prefork": ("client", "worker"),
                           "carrier": ("client", "server", "carrier", "carrier")}[form])
-        stage = rng.choice(STAGES)
-        size = rng.choice((1, 2, 3001, 100000, 400001))
+        there = who in ("worker", "carrier")  # only while there is a connection
+        stage = rng.choice(STAGES[2 * there:])
+        size = rng.choice((100000, 400001, 2000000) if there else (1, 2, 3001, 100000, 400001))
         later = rng.choice((0, rng.uniform(0, 0.0005), rng.uniform(0, 0.003)))
         self.what = f"round {number}: {form}, {who} at {stage} + {later * 1e6:.0f} us, {size} bytes"
         self.stand(form)
@@ -331,18 +335,22 @@ class Watch:
         pid = self.client.fork("client", form, self.port(form), size)
         if stage != "started":
             self.until(stage, lambda: self.heard(pid, stage, "client") or not lives(pid))
-        if who == "worker" and STAGES.index(stage) > STAGES.index("connecting"):
+        if who == "worker":
             self.until("a worker", lambda: self.active or not lives(pid))
         time.sleep(later)  # the moment itself
         target = self.victim(form, who, pid)
         if who == "carrier" and target == pid or who == "worker" and target == pid:
             who = "client"
+        self.hear()
+        taken = form == "fork" and bool(self.active)
         shoot(target)
         self.until("the killed to be gone", lambda: not lives(target))
         self.until("the client to end", lambda: not lives(pid))
         self.hear()
         self.rest()
         self.judge(form, who, pid)
+        if who == "server" and taken and self.outcome(pid) != "complete":
+            self.wrong(f"the worker's connection came to harm: {self.outcome(pid)}")
         if who != "server":
             self.ask(form)
         elif form == "carrier":
@@ -381,6 +389,19 @@ class Watch:
                             for _ in range(used))
         return chunks, live
 
+    def files(self):
+        """The readers have swept what families left that are dead and were refused nothing."""
+        self.shown()
+        for name in os.listdir(self.rundir):
+            with open(os.path.join(self.rundir, name), "rb") as f:
+                head = f.read(1024)
+                try:
+                    fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                if head and struct.unpack_from("=q", head, 56)[0] == 0:
+                    self.wrong(f"{name} of a dead family is still there")
+
     def replace(self, form, times):
         self.what = f"{form}, workers killed"
         pid = self.stand(form)
@@ -413,6 +434,8 @@ def main():
         watch.round(number)
     for (form, who), count in sorted(watch.seen.items()):
         print(f"{form}: {who} killed {count} times")
+    if rundir != "-":
+        watch.files()
     if rundir != "-" and replaced:
         for form in ("prefork", "fork"):
             watch.replace(form, replaced)

@@ -5,7 +5,7 @@ BOUND=${BOUND:-$((150 + ${ROUNDS:-0} + ${REPLACED:-0}))}
 . "$(dirname "$0")/lib.sh"
 begin kill /usr/bin/python3
 seed=${SEED:-$RANDOM}
-rounds=${ROUNDS:-60}
+rounds=${ROUNDS:-90}
 replaced=${REPLACED:-150}
 
 # One for each kind of server in kill.py.
