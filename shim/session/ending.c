@@ -30,7 +30,8 @@ static void clear(struct session *s)
 	s->short_body = NULL;
 	s->held = s->part = s->early = NULL;
 	session_set_tail(s, NULL);
-	s->held_at = s->held_end = s->tail_at = s->tail_end = s->part_end = s->early_end = 0;
+	s->held_at = s->held_end = s->tail_at = s->tail_end = s->part_end = 0;
+	__atomic_store_n(&s->early_end, 0, __ATOMIC_RELAXED);
 	s->token = 0;
 }
 

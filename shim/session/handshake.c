@@ -132,7 +132,7 @@ static void finished(struct session *s, int fd, struct tls_io *io)
 	s->unspoken = !s->early_end;
 	region_free(s->region, s->early);
 	s->early = NULL;
-	s->early_end = 0;
+	__atomic_store_n(&s->early_end, 0, __ATOMIC_RELAXED);
 	s->short_body = tls_short_body(s->region);
 	region_trim(s->region);
 	if (s->shutdown_wanted && !s->tail) {
@@ -215,7 +215,7 @@ ssize_t session_write_early(struct session *s, int fd, const uint8_t *bytes, siz
 	}
 	size_t part = size < room ? size : room;
 	memcpy(s->early + s->early_end, bytes, part);
-	s->early_end += (uint32_t)part;
+	__atomic_store_n(&s->early_end, s->early_end + (uint32_t)part, __ATOMIC_RELAXED);
 	s->early_blocked |= part < size;
 	return (ssize_t)part;
 }

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 /* As many as there can be sessions; pages come with use. */
-enum { MOST = 1 << 16 };
+enum { MOST = 1 << 16, UNREACHED = 100000000 /* ns until all are looked at again */ };
 
 struct handshake {
 	uint64_t entry;
@@ -23,6 +23,7 @@ struct handshake {
 unsigned pending_count;
 static struct handshake *list; /* pending_count of them, under the lock */
 static int64_t soonest;        /* no deadline is earlier; under the lock, read as a hint */
+static int64_t look_at_all;    /* not only at one's own; under the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void pending_lock(void)
@@ -101,7 +102,19 @@ static short events_of(const struct session *s, enum pending_scope scope)
 	return s->tail ? POLLIN | POLLOUT : POLLIN;
 }
 
-/* The list's lock is taken before a session's, never the other way round. */
+/* Written early, or not all sent: others may have to see to it. */
+static bool has_words(uint64_t entry)
+{
+	const struct session *s = session_at(entry);
+	return __atomic_load_n(&s->early_end, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&s->tail, __ATOMIC_RELAXED);
+}
+
+/*
+ * The list's lock is taken before a session's, never the other way round.  A thousand threads that
+ * wait for a peer each must not look at a thousand handshakes whenever they wake: at those of others
+ * only when a deadline has come, one more is in the list since, or one's time may have begun.
+ */
 unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t *entries,
                          unsigned size, int64_t *deadline)
 {
@@ -109,12 +122,20 @@ unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t 
 	int64_t now = kernel_now(), earliest = INT64_MAX;
 	pthread_t self = pthread_self();
 	pending_lock();
+	int64_t next = soonest, again = now < look_at_all ? look_at_all : INT64_MAX;
 	for (unsigned i = 0; i < pending_count; i++) {
 		struct handshake h = list[i];
+		bool mine = pthread_equal(h.thread, self);
+		if (!mine && now < look_at_all && now < next && !has_words(h.entry)) {
+			earliest = next < earliest ? next : earliest;
+			list[kept++] = h;
+			continue;
+		}
 		struct session *s = over(&h) ? NULL : session_enter_by(h.fd, h.entry);
 		if (!s)
 			continue;
-		bool timed = is_reached(s, h.fd) && s->state <= SESSION_HANDSHAKING;
+		bool reached = is_reached(s, h.fd);
+		bool timed = reached && s->state <= SESSION_HANDSHAKING;
 		if (now >= s->deadline && timed) {
 			session_fail(s, h.fd, REGISTRY_HANDSHAKE_TIMEOUT);
 			session_leave(s);
@@ -122,8 +143,9 @@ unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t 
 		}
 		if (timed && s->deadline < earliest)
 			earliest = s->deadline;
+		if (!reached) /* its time has not begun */
+			again = now + UNREACHED;
 		/* Half of the room at most for what others have written and do not wait for. */
-		bool mine = pthread_equal(h.thread, self);
 		bool orphan = (s->early_end || s->tail) && now >= s->driven_until;
 		unsigned room = mine ? size : orphan ? size / 2 : 0;
 		short events = found < room ? events_of(s, scope) : 0;
@@ -136,6 +158,7 @@ unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t 
 	}
 	__atomic_store_n(&pending_count, kept, __ATOMIC_RELAXED);
 	__atomic_store_n(&soonest, earliest, __ATOMIC_RELAXED);
+	look_at_all = again;
 	pending_unlock();
 	if (earliest < *deadline)
 		*deadline = earliest;

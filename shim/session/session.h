@@ -91,7 +91,7 @@ struct session {
 	uint8_t *tail; /* ciphertext the kernel has not taken yet: tail_at .. tail_end */
 	uint32_t tail_at, tail_end;
 	uint8_t *early; /* plaintext accepted before the handshake is done */
-	uint32_t early_end;
+	uint32_t early_end; /* read without the lock as a hint */
 	int64_t room; /* what the kernel's send buffer is known to take at least */
 
 	uint8_t *short_body; /* see tls_io.short_body */
