@@ -112,8 +112,8 @@ static bool has_words(uint64_t entry)
 
 /*
  * The list's lock is taken before a session's, never the other way round.  A thousand threads that
- * wait for a peer each must not look at a thousand handshakes whenever they wake: at those of others
- * only when a deadline has come, one more is in the list since, or one's time may have begun.
+ * wait for a peer each must not look at a thousand handshakes whenever they wake: at others' only
+ * when a deadline has come, one more is in the list since, or one's time may have begun.
  */
 unsigned pending_collect(enum pending_scope scope, struct pollfd *set, uint64_t *entries,
                          unsigned size, int64_t *deadline)
