@@ -30,6 +30,7 @@ struct cargo {
 	int tcp;
 	int host; /* -1: nothing comes any more, what is there has to leave */
 	uint64_t entry;
+	bool writes; /* only, see carrier_for_copy() */
 };
 
 static bool am_carrier;
@@ -83,7 +84,7 @@ static void carry(void *link)
 	struct cargo cargo = *(struct cargo *)link;
 	become_carrier(&cargo);
 	if (cargo.host >= 0)
-		relay_run(cargo.tcp, cargo.entry, cargo.host);
+		relay_run(cargo.tcp, cargo.entry, cargo.host, cargo.writes);
 	else
 		bring_out(&cargo);
 }
@@ -121,9 +122,8 @@ static void put(int unix_socket, int number)
 	real.dup3(unix_socket, number, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
 }
 
-static void replace(int fd, uint64_t entry, int unix_socket)
+static void replace(int fd, uint64_t entry, int unix_socket, bool writes)
 {
-	bool writes = session_leaves_reading(entry);
 	if (process_is_guest()) {
 		put(unix_socket, fd);
 		return;
@@ -157,12 +157,12 @@ static void name_end(int carrier_end, int fd, uint64_t entry)
 	standin_name(carrier_end, &a);
 }
 
-bool carrier_take_over(int fd, uint64_t entry)
+static bool take_over(int fd, uint64_t entry, bool writes)
 {
 	int pair[2];
 	if (real.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return false;
-	struct cargo cargo = {fd, pair[1], entry};
+	struct cargo cargo = {fd, pair[1], entry, writes};
 	name_end(pair[1], fd, entry);
 	int error = ENOBUFS;
 	if (kernel_send(pair[0], "", RELAY_TOKEN, 0) == RELAY_TOKEN) {
@@ -171,7 +171,7 @@ bool carrier_take_over(int fd, uint64_t entry)
 	}
 	if (!error) {
 		copy_settings(fd, pair[0]);
-		replace(fd, entry, pair[0]);
+		replace(fd, entry, pair[0], writes);
 	}
 	real.close(pair[0]);
 	real.close(pair[1]);
@@ -203,13 +203,13 @@ bool carrier_if_due(int fd)
 	                                              : "engine = \"carrier\"");
 }
 
-bool carrier_wanted(int fd, const char *what)
+static bool wanted(int fd, const char *what, bool writes)
 {
 	uint64_t entry = door_session(fd);
 	if (!entry || stands_there(fd))
 		return true;
 	bool inline_only = engine_of(entry) == POLICY_ENGINE_INLINE;
-	if (!inline_only && carrier_take_over(fd, entry))
+	if (!inline_only && take_over(fd, entry, writes))
 		return true;
 	int error = inline_only ? EPERM : errno;
 	struct session *s = session_enter(entry);
@@ -228,17 +228,20 @@ bool carrier_wanted(int fd, const char *what)
 	return false;
 }
 
+bool carrier_wanted(int fd, const char *what)
+{
+	return wanted(fd, what, false);
+}
+
 bool carrier_for_copy(int fd, int to)
 {
 	uint64_t entry = table_get(fd);
-	if (entry == TABLE_CARRIED && to == STDIN_FILENO)
+	if (to == STDIN_FILENO && (entry == TABLE_CARRIED || stands_there(fd)))
 		carrier_read_from(fd);
 	if (!(entry & 1))
 		return true;
-	bool writes = to == STDOUT_FILENO || to == STDERR_FILENO;
-	if (writes || stands_there(fd))
-		session_leave_reading(entry, writes);
-	return carrier_wanted(fd, "a copy onto a standard stream");
+	bool writes = (to == STDOUT_FILENO || to == STDERR_FILENO) && session_has_others(entry);
+	return wanted(fd, "a copy onto a standard stream", writes);
 }
 
 uint64_t carrier_read_from(int fd)
@@ -247,14 +250,14 @@ uint64_t carrier_read_from(int fd)
 	int saved = errno;
 	table_change(fd, TABLE_CARRIED, 0);
 	if (standin_is(fd, &a) && a.entry)
-		session_leave_reading(a.entry, false);
+		session_ask_reading(a.entry, a.carrier);
 	errno = saved;
 	return 0;
 }
 
 bool carrier_linger(int fd, uint64_t entry, int end)
 {
-	struct cargo cargo = {fd, end, entry};
+	struct cargo cargo = {fd, end, entry, false};
 	return fork_hidden(entry, fd, end, linger, &cargo) > 0;
 }
 
@@ -301,7 +304,7 @@ bool carrier_drain(int fd, uint64_t entry)
 		        "closed before their handshakes and wait for their peers", peer, STRANGERS);
 		return true;
 	}
-	struct cargo cargo = {fd, -1, entry};
+	struct cargo cargo = {fd, -1, entry, false};
 	pid_t pid = fork_hidden(entry, cargo.tcp, cargo.host, carry, &cargo);
 	if (place && pid > 0)
 		__atomic_store_n(place, pid, __ATOMIC_RELAXED);

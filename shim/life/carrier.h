@@ -21,15 +21,10 @@
 void carrier_start(int argc, char **argv);
 
 /*
- * Every number of this process that names the session becomes the unix socket; file status and
- * descriptor flags and time limits stay.  In a vfork child only fd does, and only there.
- * False, with errno: no memory, descriptors or processes; nothing has changed then.
- */
-bool carrier_take_over(int fd, uint64_t entry);
-
-/*
  * Before fd goes where our doors are not (`what`, for the log): true when it may, because it is no
- * session, or is carried now.  False, with errno, after a line in the log.
+ * session, or is carried now.  Then every number of this process that named the session is the unix
+ * socket; file status and descriptor flags and time limits stay.  In a vfork child only fd is, and
+ * only there.  False, with errno, after a line in the log: nothing has changed.
  */
 bool carrier_wanted(int fd, const char *what);
 

@@ -38,6 +38,7 @@ struct relay {
 	bool host_gone;      /* it has closed */
 	bool host_reset;     /* and left bytes unread */
 	bool broken;         /* the session is */
+	bool leaves;         /* reading to others */
 };
 
 static bool drained(const struct flow *f)
@@ -50,7 +51,7 @@ static bool drained(const struct flow *f)
 static bool pull_in(struct relay *r)
 {
 	struct flow *f = &r->in;
-	if (!drained(f) || f->ended || r->broken || session_leaves_reading(r->entry))
+	if (!drained(f) || f->ended || r->broken || r->leaves)
 		return false;
 	struct iovec v = {f->bytes, SCRATCH_SIZE};
 	ssize_t got = block_receive(r->tcp, r->entry, &v, 1, MSG_DONTWAIT);
@@ -137,7 +138,7 @@ static uint32_t interest(const struct relay *r)
 	if (state <= SESSION_HANDSHAKING)
 		return state == SESSION_FRESH && !kernel_connected(r->tcp) ? EPOLLOUT : EPOLLIN;
 	uint32_t events = 0;
-	if (drained(&r->in) && !r->in.ended && !r->broken && !session_leaves_reading(r->entry))
+	if (drained(&r->in) && !r->in.ended && !r->broken && !r->leaves)
 		events |= EPOLLIN;
 	if (!drained(&r->out) && !r->broken)
 		events |= EPOLLOUT;
@@ -168,14 +169,16 @@ static bool wait(struct relay *r, int epoll, uint32_t *watched)
 	bool handshaking = session_peek_state(r->entry) <= SESSION_HANDSHAKING;
 	if (handshaking)
 		pending_expire();
-	bool leaves = session_leaves_reading(r->entry); /* nobody tells when that changes */
-	int limit = handshaking ? TICK : leaves ? TURN : r->host_gone ? PATIENCE : -1;
+	int limit = handshaking ? TICK : r->leaves ? TURN : r->host_gone ? PATIENCE : -1;
 	struct epoll_event events[2];
 	int count = real.epoll_wait(epoll, events, 2, limit);
 	for (int i = 0; i < count; i++)
 		if (events[i].data.fd == r->host)
 			look_at_host(r, events[i].events);
-	return count != 0 || handshaking || leaves || !r->host_gone;
+	bool again = count != 0 || handshaking || r->leaves || !r->host_gone;
+	if (r->leaves) /* nobody tells when that changes */
+		r->leaves = session_leaves_reading(r->entry, kernel_cookie(r->host));
+	return again;
 }
 
 static bool finished(const struct relay *r)
@@ -232,10 +235,10 @@ static void send_at_once(int tcp)
 	kernel_set_option(tcp, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-void relay_run(int tcp, uint64_t entry, int host)
+void relay_run(int tcp, uint64_t entry, int host, bool leaves)
 {
 	send_at_once(tcp);
-	struct relay r = {.tcp = tcp, .host = host, .entry = entry};
+	struct relay r = {.tcp = tcp, .host = host, .entry = entry, .leaves = leaves};
 	r.in.bytes = scratch_take();
 	r.out.bytes = scratch_take();
 	int epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -3,6 +3,7 @@
 #ifndef SLEEVE_LIFE_RELAY_H
 #define SLEEVE_LIFE_RELAY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -16,7 +17,8 @@
  */
 enum { RELAY_TOKEN = 1 };
 
-void relay_run(int tcp, uint64_t entry, int host);
+/* leaves: what comes is left to the other holders, see session_leaves_reading(). */
+void relay_run(int tcp, uint64_t entry, int host, bool leaves);
 
 /* Waits until what was accepted has left, says goodbye, and closes. */
 void relay_end(int tcp, uint64_t entry);

@@ -64,7 +64,8 @@ bool standin_is(int fd, struct standin *addresses)
 	memcpy(&name, unix_name.sun_path, sizeof name);
 	*addresses = (struct standin){.local_length = length_of(&name.local),
 	                              .remote_length = length_of(&name.remote),
-	                              .entry = name.entry};
+	                              .entry = name.entry,
+	                              .carrier = name.cookie};
 	memcpy(&addresses->local, &name.local, sizeof name.local);
 	memcpy(&addresses->remote, &name.remote, sizeof name.remote);
 	return true;

@@ -17,7 +17,8 @@
 struct standin {
 	struct sockaddr_storage local, remote;
 	socklen_t local_length, remote_length;
-	uint64_t entry; /* of the session, for the processes that share it; 0: not known */
+	/* The session's, for the processes that share it, and the carrier's own socket's. */
+	uint64_t entry, carrier;
 };
 
 /* Binds the carrier's end.  Where that fails, the other end is just a unix socket. */

@@ -138,28 +138,33 @@ void session_sweep(void)
 	errno = saved;
 }
 
-void session_leave_reading(uint64_t entry, bool leave)
+bool session_has_others(uint64_t entry)
 {
-	struct session *s = session_enter(entry);
-	if (!s)
-		return;
-	/* A vfork child, which is none of the holders, leaves it to its parent. */
-	bool others = s->holder_count > !process_is_guest();
-	__atomic_store_n(&s->leaves_reading, leave && others, __ATOMIC_RELAXED);
-	session_leave(s);
-}
-
-bool session_leaves_reading(uint64_t entry)
-{
-	if (!__atomic_load_n(&session_at(entry)->leaves_reading, __ATOMIC_RELAXED))
-		return false;
 	struct session *s = session_enter(entry);
 	if (!s)
 		return false;
 	forget_the_dead(s);
-	if (s->holder_count == 1)
-		__atomic_store_n(&s->leaves_reading, false, __ATOMIC_RELAXED);
-	bool leaves = s->leaves_reading;
+	bool others = s->holder_count > !process_is_guest(); /* who is none of the holders */
+	session_leave(s);
+	return others;
+}
+
+void session_ask_reading(uint64_t entry, uint64_t carrier)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return;
+	s->asked_to_read = carrier;
+	session_leave(s);
+}
+
+bool session_leaves_reading(uint64_t entry, uint64_t carrier)
+{
+	struct session *s = session_enter(entry);
+	if (!s)
+		return false;
+	forget_the_dead(s);
+	bool leaves = s->holder_count > 1 && s->asked_to_read != carrier;
 	session_leave(s);
 	return leaves;
 }

@@ -71,7 +71,6 @@ struct session {
 	bool connecting;      /* the program's connect(2) has not returned yet */
 	bool reached;         /* TCP has been seen to be there */
 	bool poisoned;        /* left in the middle; pollers have not been woken yet */
-	bool leaves_reading;  /* see session_leave_reading(); read without the lock as a hint */
 	bool borrowed;        /* was there before the program, whose parent may still use it bare */
 	int lowat;            /* SO_RCVLOWAT, kept back during the handshake; 0: none */
 	int kernel_error;     /* errno that ended the connection, 0 */
@@ -110,6 +109,7 @@ struct session {
 	int64_t timeout; /* nanoseconds a handshake may take */
 
 	pid_t user; /* which the registry shows */
+	uint64_t asked_to_read; /* the last carrier that was, see session_ask_reading() */
 	/* Processes that hold it.  More than fit are counted only. */
 	uint32_t holder_count;
 	pid_t holders[SESSION_HOLDERS];
@@ -204,9 +204,11 @@ bool session_is_last(uint64_t entry, int fd);
 void session_lend(uint64_t entry);
 void session_reclaim(uint64_t entry);
 
-/* A carrier leaves reading to the other holders, if there are any; false: not any more. */
-void session_leave_reading(uint64_t entry, bool leave);
-bool session_leaves_reading(uint64_t entry);
+/* Do other processes hold it?  A carrier that only writes then is known by the cookie of its own
+ * unix socket; it leaves reading to them until they are gone, or until it is asked to read. */
+bool session_has_others(uint64_t entry);
+void session_ask_reading(uint64_t entry, uint64_t carrier);
+bool session_leaves_reading(uint64_t entry, uint64_t carrier);
 
 /* ---- with the lock -------------------------------------------------------------------------- */
 

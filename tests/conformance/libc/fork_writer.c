@@ -43,6 +43,35 @@ static void writes(const char *name, bool borrowed)
 	}
 }
 
+/* cat <&3 & cat >&3 in a shell, which keeps the connection; the reader is there first. */
+static void both(void)
+{
+	int told[2];
+	step("a reader and a writer");
+	MUST(pipe(told));
+	int l = listen_on(AF_INET, 8);
+	pid_t server = echo_server(l);
+	int c = connect_to(l);
+	pid_t reader = fork_watched();
+	if (reader == 0) {
+		MUST(dup2(c, STDIN_FILENO));
+		MUST(write(told[1], "r", 1));
+		_exit(read_exact(STDIN_FILENO, buffer, 15) != 15);
+	}
+	MUST(read(told[0], buffer, 1));
+	pid_t writer = fork_watched();
+	if (writer == 0) {
+		MUST(dup2(c, STDOUT_FILENO));
+		execlp("echo", "echo", "from the child", NULL);
+		_exit(8);
+	}
+	say_wait("writer", writer);
+	say_wait("reader", reader);
+	close(c);
+	close(l);
+	say_wait("server", server);
+}
+
 /* The parent closes its copy when the child is done, as many do that fork for each connection. */
 static void serves(const char *name, void (*child)(int s))
 {
@@ -99,6 +128,7 @@ int main(void)
 	watchdog_start();
 	writes("fork", false);
 	writes("vfork", true);
+	both();
 	serves("output, then input", out_first);
 	serves("output, and reads by the old number", by_its_number);
 	serves("output, and reads from it", from_output);
