@@ -148,14 +148,14 @@ void session_peer_closed(struct session *s, int fd)
 		kernel_shutdown(fd, SHUT_RD);
 }
 
-void session_shut_write(struct session *s, int fd, int how)
+bool session_goodbye(struct session *s, int fd)
 {
 	if (s->state == SESSION_FAILED || s->state == SESSION_SHUT_WRITE ||
 	    s->state == SESSION_CLOSED)
-		return;
+		return false;
 	if (!session_is_up(s) || !record_flush(s, fd)) {
 		s->shutdown_wanted = true;
-		return;
+		return false;
 	}
 	struct tls_io io;
 	if (session_io(s, &io)) {
@@ -165,7 +165,12 @@ void session_shut_write(struct session *s, int fd, int how)
 		session_io_end(&io);
 	}
 	s->shutdown_wanted = s->tail_at != s->tail_end;
-	if (!s->shutdown_wanted)
+	return !s->shutdown_wanted;
+}
+
+void session_shut_write(struct session *s, int fd, int how)
+{
+	if (session_goodbye(s, fd))
 		kernel_shutdown(fd, how);
 }
 

@@ -449,6 +449,7 @@ void record_farewell(struct session *s, int fd)
 	}
 	if (!peer_has_closed(s))
 		hold(s, fd, 1);
+	/* The FIN is close(2)'s: shutdown(2) would wake whoever waits for the socket. */
 	if (!held(s) && session_is_up(s))
-		session_shut_write(s, fd, SHUT_WR);
+		session_goodbye(s, fd);
 }

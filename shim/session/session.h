@@ -241,6 +241,9 @@ void session_tell_room(struct session *s, int fd);
 /* The program may have set SO_RCVLOWAT: see there. */
 void session_keep_lowat(struct session *s, int fd);
 
+/* close_notify.  True: it has left now; false: it had before, or will (then s->shutdown_wanted). */
+bool session_goodbye(struct session *s, int fd);
+
 /* close_notify, then the kernel's FIN; SHUT_RDWR: and the end of reading in the same moment, for
  * whoever polls, unless ciphertext has to leave first (then s->shutdown_wanted). */
 void session_shut_write(struct session *s, int fd, int how);

@@ -30,21 +30,28 @@ static void epolls(void *argument)
 	say("%d %s", n, n == 1 && e.data.fd == p.l ? "the listener" : "ANOTHER");
 }
 
-static void watch(int fd)
+static void watch(int fd, uint32_t events)
 {
-	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.fd = fd};
+	struct epoll_event event = {.events = events, .data.fd = fd};
 	MUST(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event));
+}
+
+static void begin_with(uint32_t events, const char *name, struct task *t, void (*run)(void *))
+{
+	struct epoll_event now;
+	step(name);
+	p = pair_open(AF_INET);
+	ep = (int)MUST(epoll_create1(EPOLL_CLOEXEC));
+	watch(p.s, events);
+	watch(p.l, EPOLLIN);
+	epoll_wait(ep, &now, 1, 0);
+	task_start(t, run, NULL);
+	task_wait_asleep(t);
 }
 
 static void begin(const char *name, struct task *t, void (*run)(void *))
 {
-	step(name);
-	p = pair_open(AF_INET);
-	ep = (int)MUST(epoll_create1(EPOLL_CLOEXEC));
-	watch(p.s);
-	watch(p.l);
-	task_start(t, run, NULL);
-	task_wait_asleep(t);
+	begin_with(EPOLLIN | EPOLLRDHUP, name, t, run);
 }
 
 static void end(struct task *t)
@@ -67,6 +74,7 @@ int main(void)
 
 	begin("a poll of others, too: these go on", &t, polls_both);
 	T(close(p.s));
+	task_wait_asleep(&t);
 	int c = connect_to(p.l);
 	end(&t);
 	close(c);
@@ -74,6 +82,13 @@ int main(void)
 	begin("a set: it is not in it any more, and the peer sees the end", &t, epolls);
 	T(close(p.s));
 	T(read(p.c, buffer, sizeof(buffer)));
+	c = connect_to(p.l);
+	end(&t);
+	close(c);
+
+	begin_with(EPOLLOUT | EPOLLET, "a set that waits for more room: a close makes none", &t, epolls);
+	T(close(p.s));
+	task_wait_asleep(&t);
 	c = connect_to(p.l);
 	end(&t);
 	close(c);
