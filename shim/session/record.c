@@ -355,7 +355,7 @@ ssize_t record_read(struct session *s, int fd, uint8_t *dst, size_t size)
 	while (done < size && !drained) {
 		if (held(s)) {
 			done += (size_t)take_held(s, dst + done, size - done);
-			if (done == size && !held(s))
+			if (!held(s) && (done == size || peer_has_closed(s)))
 				redeem_token(s, fd);
 			continue;
 		}

@@ -6,7 +6,7 @@
  * Closing with bytes unread is a reset in TCP (tcp(7)), and a reset destroys what the kernel has
  * still to send.  The client's end of stream is no byte, so all of the answer has to arrive.
  */
-static void answer(const char *name, bool looked)
+static void answer(const char *name, bool looked, bool peeked)
 {
 	static char data[1 << 16], more[1 << 16];
 	size_t sent = 0, got = 0;
@@ -17,7 +17,9 @@ static void answer(const char *name, bool looked)
 	T(write(p.c, "request", 7));
 	T(shutdown(p.c, SHUT_WR));
 	wait_for(p.s, POLLRDHUP);
-	T(read_exact(p.s, data, 7));
+	if (peeked)
+		T(recv(p.s, data, sizeof(data), MSG_PEEK));
+	T(read(p.s, data, sizeof(data)));
 	if (looked)
 		say_poll("s", p.s, POLLIN, -1);
 	set_nonblocking(p.s, true);
@@ -36,7 +38,8 @@ static void answer(const char *name, bool looked)
 int main(void)
 {
 	watchdog_start();
-	answer("the end not looked for", false);
-	answer("the end polled for", true);
+	answer("the end not looked for", false, false);
+	answer("the end polled for", true, false);
+	answer("the end seen behind the request", false, true);
 	return 0;
 }

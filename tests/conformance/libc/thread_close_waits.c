@@ -86,7 +86,7 @@ int main(void)
 	end(&t);
 	close(c);
 
-	begin_with(EPOLLOUT | EPOLLET, "a set that waits for more room: a close makes none", &t, epolls);
+	begin_with(EPOLLOUT | EPOLLET, "a set that waits for room: a close makes none", &t, epolls);
 	T(close(p.s));
 	task_wait_asleep(&t);
 	c = connect_to(p.l);
