@@ -2,11 +2,15 @@
 /* Which process this is. */
 #include "shim/base/process.h"
 
+#include "shim/base/real.h"
 #include "shim/base/table.h"
 
+#include <linux/futex.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 pid_t process_id;
@@ -29,7 +33,25 @@ void process_begin(void)
 		*witness = 1;
 }
 
-/* A child that ran no handlers (_Fork, clone): its copies of sessions are nobody's. */
+/* libc keeps the id for itself, but has told the kernel where (set_tid_address(2)). */
+bool process_note_thread(struct process_thread *t)
+{
+	return prctl(PR_GET_TID_ADDRESS, &t->id) == 0 && t->id &&
+	       *t->id == real.syscall(SYS_gettid) &&
+	       real.syscall(SYS_get_robust_list, 0, &t->locks, &t->locks_size) == 0 && t->locks;
+}
+
+void process_renew_thread(const struct process_thread *t)
+{
+	int *told = NULL;
+	*t->id = (int)real.syscall(SYS_gettid);
+	if (prctl(PR_GET_TID_ADDRESS, &told) == 0 && !told)
+		real.syscall(SYS_set_tid_address, t->id);
+	t->locks->list.next = &t->locks->list; /* what the thread held is its parent's */
+	real.syscall(SYS_set_robust_list, t->locks, t->locks_size);
+}
+
+/* A child that our handlers have not seen: its copies of sessions are nobody's. */
 static void become_owner(void)
 {
 	process_begin();

@@ -4,6 +4,7 @@
 #define SLEEVE_BASE_PROCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /* The process this memory belongs to; set at start and by the child's side of fork(2). */
@@ -15,10 +16,23 @@ void process_begin(void);
 extern bool process_elsewhere;
 
 /*
+ * What libc's fork sees to in the child, for one that libc is not told of: the id of its thread, by
+ * which a lock knows its owner, and the thread's list of robust locks.  Noted in the parent; false
+ * where the kernel does not tell (prctl(2), PR_GET_TID_ADDRESS).
+ */
+struct process_thread {
+	int *id;
+	struct robust_list_head *locks; /* get_robust_list(2) */
+	size_t locks_size;
+};
+bool process_note_thread(struct process_thread *thread);
+void process_renew_thread(const struct process_thread *thread);
+
+/*
  * Is the caller another process that runs on this memory, a vfork(2) child?  Its descriptors are
  * its own, the table is not: what it closes or duplicates must not be noted.  A child with a
- * memory of its own that no fork handler has seen (clone(2), _Fork) becomes an owner here, and
- * sessions are out of service in it.  Costs a getpid(2).
+ * memory of its own that was made past our doors becomes an owner here, and sessions are out of
+ * service in it.  Costs a getpid(2).
  */
 bool process_is_guest(void);
 

@@ -4,6 +4,7 @@
 
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
+#include "shim/life/fork.h"
 #include "shim/session/rulebook.h"
 
 #include <dlfcn.h>
@@ -162,6 +163,14 @@ static long enter(long number, const long *a)
 	case SYS_fcntl: return fcntl(fd, a[1], a[2]);
 	case SYS_ioctl: return ioctl(fd, a[1], a[2]);
 	case SYS_pidfd_getfd: return pidfd_getfd(fd, a[1], a[2]);
+
+#ifdef SYS_fork
+	case SYS_fork:
+#endif
+#ifdef SYS_clone3
+	case SYS_clone3:
+#endif
+	case SYS_clone: return fork_by_number(number, a);
 
 	case SYS_execve: return execve(p[0], p[1], p[2]);
 	case SYS_execveat: return execveat(fd, p[1], p[2], p[3], a[4]);

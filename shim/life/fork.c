@@ -17,8 +17,10 @@
 #include "shim/tls/gate.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -149,13 +151,10 @@ static void claim_for_child(int fd, uint64_t entry)
 	session_claim(entry, unborn, child);
 }
 
-/*
- * The handlers do the work, for libc forks by itself too (daemon(3)); this door adds what only the
- * caller of fork knows: that it failed, or the child's pid, should the child die before it can say.
- */
-DOOR pid_t fork(void)
+/* What only the caller of fork knows: that it failed, or the child's pid, should that die before it
+ * can say. */
+static pid_t settle(pid_t pid)
 {
-	pid_t pid = real.fork();
 	if (pid == 0 || !table_end())
 		return pid;
 	int saved = errno;
@@ -170,6 +169,83 @@ DOOR pid_t fork(void)
 	return pid;
 }
 
+/* The handlers do the work, for libc forks by itself, too (daemon(3)). */
+DOOR pid_t fork(void)
+{
+	return settle(real.fork());
+}
+
+/* ---- forks that run no handlers -------------------------------------------------------------- */
+
+static pid_t forked(pid_t pid, const struct process_thread *thread)
+{
+	int saved = errno;
+	if (pid == 0 && thread)
+		process_renew_thread(thread);
+	if (pid == 0)
+		in_child();
+	else
+		in_parent();
+	errno = saved;
+	return settle(pid);
+}
+
+DOOR pid_t _Fork(void)
+{
+	if (!real._Fork) {
+		errno = ENOSYS;
+		return -1;
+	}
+	before();
+	return forked(real._Fork(), NULL);
+}
+
+/* Its child has a memory of its own, and descriptors; and the thread that it is in is libc's. */
+static bool is_fork(uint64_t flags)
+{
+	return !(flags & (CLONE_VM | CLONE_FILES | CLONE_SETTLS));
+}
+
+struct start {
+	int (*run)(void *);
+	void *argument;
+	struct process_thread thread;
+};
+
+static int start(void *argument)
+{
+	struct start *s = argument;
+	forked(0, &s->thread);
+	return s->run(s->argument);
+}
+
+DOOR int clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
+{
+	struct start s = {run, argument, {0}};
+	va_list more;
+	va_start(more, argument);
+	void *parent_tid = va_arg(more, void *), *tls = va_arg(more, void *);
+	void *child_tid = va_arg(more, void *);
+	va_end(more);
+	if (!run || !stack || !is_fork((unsigned)flags) || !process_note_thread(&s.thread))
+		return real.clone(run, stack, flags, argument, parent_tid, tls, child_tid);
+	before();
+	return forked(real.clone(start, stack, flags, &s, parent_tid, tls, child_tid), NULL);
+}
+
+long fork_by_number(long number, const long *a)
+{
+	struct process_thread thread;
+	uint64_t flags = number == SYS_clone ? (uint64_t)a[0] : 0;
+	if (number == SYS_clone3 && a[0])
+		flags = ((const struct clone_args *)a[0])->flags;
+	bool fork = is_fork(flags) && process_note_thread(&thread);
+	if (fork)
+		before();
+	long pid = real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	return fork ? forked((pid_t)pid, &thread) : pid;
+}
+
 /* ---- a child that nobody waits for ----------------------------------------------------------- */
 
 struct hidden {
@@ -179,9 +255,6 @@ struct hidden {
 	void *link;
 	pid_t pid; /* or -errno */
 };
-
-/* Since glibc 2.34. */
-extern pid_t _Fork(void) __attribute__((weak));
 
 /*
  * ThreadSanitizer takes every clone for a fork, also one that shares the memory, but not by this
@@ -237,7 +310,7 @@ static int between(void *argument)
 	struct hidden *h = argument;
 	close_others(h->socket, h->other);
 	__sanitizer_syscall_pre_impl_fork();
-	pid_t pid = _Fork();
+	pid_t pid = real._Fork();
 	__sanitizer_syscall_post_impl_fork(pid);
 	if (pid)
 		h->pid = pid < 0 ? -errno : pid;
@@ -258,7 +331,7 @@ static int between(void *argument)
 pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link), void *link)
 {
 	struct hidden h = {entry, socket, other, work, link, -EBADF};
-	if (!_Fork)
+	if (!real._Fork)
 		return -ENOSYS;
 	enum { STACK = 256 * 1024 };
 	int saved = errno;

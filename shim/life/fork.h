@@ -9,6 +9,10 @@
 /* Registers the handlers (pthread_atfork(3)); every fork of libc runs them, daemon(3) too. */
 void fork_start(void);
 
+/* clone(2) and its kin, called by syscall(2): what makes a child with a memory of its own is a fork
+ * like any other. */
+long fork_by_number(long number, const long *arguments);
+
 /*
  * A child that holds this one session and that nobody waits for: no SIGCHLD, nothing for wait(2),
  * and no handlers of the program's run (pthread_atfork(3)).  It starts in work(), on a stack of
