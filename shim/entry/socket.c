@@ -5,6 +5,7 @@
 #include "shim/base/kernel.h"
 #include "shim/life/birth.h"
 #include "shim/life/carrier.h"
+#include "shim/life/relay.h"
 #include "shim/life/standin.h"
 #include "shim/session/pending.h"
 #include "shim/session/rulebook.h"
@@ -405,8 +406,10 @@ DOOR int setsockopt(int fd, int level, int name, const void *value, socklen_t le
 		errno = saved;
 		return 0;
 	}
-	bool lowat = level == SOL_SOCKET && name == SO_RCVLOWAT;
-	uint64_t entry = result == 0 && (resizes(level, name) || lowat) ? table_session(fd) : 0;
+	bool lowat = level == SOL_SOCKET && name == SO_RCVLOWAT, resized = resizes(level, name);
+	uint64_t entry = result == 0 && (resized || lowat) ? table_session(fd) : 0;
+	if (result == 0 && resized && !entry && table_size && standin_is(fd, NULL))
+		relay_make_room(fd);
 	struct session *s = entry ? session_enter_by(fd, entry) : NULL;
 	if (s) {
 		s->room = 0;

@@ -164,6 +164,7 @@ static bool take_over(int fd, uint64_t entry, bool writes)
 		return false;
 	struct cargo cargo = {fd, pair[1], entry, writes};
 	name_end(pair[1], fd, entry);
+	relay_make_room(pair[0]);
 	int error = ENOBUFS;
 	if (kernel_send(pair[0], "", RELAY_TOKEN, 0) == RELAY_TOKEN) {
 		pid_t pid = fork_hidden(entry, cargo.tcp, cargo.host, carry, &cargo);

@@ -255,3 +255,13 @@ void relay_run(int tcp, uint64_t entry, int host, bool leaves)
 	}
 	end(&r);
 }
+
+void relay_make_room(int end)
+{
+	enum { ROOM = 1 << 20 }; /* counted double (socket(7), SO_SNDBUF) */
+	int saved = errno, room = ROOM;
+	if (kernel_option(end, SOL_SOCKET, SO_SNDBUF, 0) < ROOM &&
+	    real.setsockopt(end, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) < 0)
+		real.setsockopt(end, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+	errno = saved;
+}

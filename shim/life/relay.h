@@ -17,6 +17,14 @@
  */
 enum { RELAY_TOKEN = 1 };
 
+/*
+ * The same byte keeps the message that it is the end of in the program's account, 64 KiB or more of
+ * them where sendfile(2) wrote it; and a unix socket is writable only with less than a quarter of
+ * SO_SNDBUF taken.  So the program's end gets more than the usual room, and keeps it whatever the
+ * program sets.  Keeps errno.
+ */
+void relay_make_room(int end);
+
 /* leaves: what comes is left to the other holders, see session_leaves_reading(). */
 void relay_run(int tcp, uint64_t entry, int host, bool leaves);
 
