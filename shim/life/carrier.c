@@ -19,9 +19,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
-#include <string.h>
 #include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -254,6 +255,19 @@ uint64_t carrier_read_from(int fd)
 		session_ask_reading(a.entry, a.carrier);
 	errno = saved;
 	return 0;
+}
+
+void carrier_last_exit(bool flushes)
+{
+	enum { PATIENCE = 10 };
+	if (getpid() != 1 || !fork_keeps_hidden())
+		return;
+	if (flushes)
+		fflush(NULL);
+	for (int fd = process_lowest_own(); fd >= 0; fd--)
+		if (standin_is(fd, NULL))
+			real.close(fd);
+	fork_await_hidden(kernel_now() + PATIENCE * 1000000000LL);
 }
 
 bool carrier_linger(int fd, uint64_t entry, int end)

@@ -12,8 +12,9 @@
  * and other processes in clear, and never leave the machine.  It relays until both sides are
  * done, outlives the program and drains.
  *
- * It is nobody's child for long: no SIGCHLD, nothing for wait(2) (a program that is process 1, or
- * a subreaper, sees its end as that of any orphan).  It is a session of its own (setsid(2)), deaf
+ * It is nobody's child for long: no SIGCHLD, nothing for wait(2).  (Of a program that is process 1,
+ * or a subreaper, it is a child that only __WCLONE would tell of, until the next one is made; where
+ * its maker is gone before it, it is an orphan like any other.)  It is a session of its own (setsid(2)), deaf
  * to signals but SIGKILL, in "/", and keeps nothing of the program open.
  */
 
@@ -45,6 +46,10 @@ uint64_t carrier_read_from(int fd);
  * cannot be.
  */
 bool carrier_if_due(int fd);
+
+/* With process 1 all others of its pid namespace end: before it does, it closes what its carriers
+ * stand behind, and waits for them; 10 seconds at the most. */
+void carrier_last_exit(bool flushes);
 
 /*
  * Before an exec: holds the session until nobody is at the other end of this socket of a pair,

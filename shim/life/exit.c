@@ -5,15 +5,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* exit(3) and return from main come here last of all destructors that matter to us. */
-__attribute__((destructor)) static void at_exit(void)
+static void leave(bool flushes)
 {
 	descriptor_all_ending();
+	carrier_last_exit(flushes);
+}
+
+/* exit(3) and return from main come here last of all destructors that matter to us.  Streams are
+ * flushed after it. */
+__attribute__((destructor)) static void at_exit(void)
+{
+	leave(true);
 }
 
 DOOR void _exit(int status)
 {
-	descriptor_all_ending();
+	leave(false);
 	real._exit(status);
 	__builtin_unreachable();
 }
@@ -25,7 +32,7 @@ DOOR void _Exit(int status)
 
 DOOR void quick_exit(int status)
 {
-	descriptor_all_ending();
+	leave(false);
 	real.quick_exit(status);
 	__builtin_unreachable();
 }

@@ -6,6 +6,7 @@
 
 #include "shim/base/arena.h"
 #include "shim/base/guard.h"
+#include "shim/base/kernel.h"
 #include "shim/base/names.h"
 #include "shim/base/process.h"
 #include "shim/base/table.h"
@@ -18,11 +19,13 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -253,8 +256,55 @@ struct hidden {
 	int socket, other;
 	void (*work)(void *link);
 	void *link;
+	pid_t *kept; /* where it is our own child, else NULL */
+	struct process_thread thread;
 	pid_t pid; /* or -errno */
 };
+
+/*
+ * An orphan goes to process 1, or to a subreaper (prctl(2)).  Where that is the program itself, which
+ * knows nothing of it, it would have a SIGCHLD, a child that wait(2) tells of, or a zombie for each.
+ * There the child stays ours: of another kind than wait(2) looks for (__WCLONE), without a signal,
+ * and taken away by us when the next one is made.
+ */
+enum { KEPT = 512 };
+static pid_t kept[KEPT];
+
+/* Whoever was forked by such a process has it above. */
+static bool orphans_return(void)
+{
+	static bool seen;
+	int subreaper = 0;
+	if (!seen)
+		seen = getpid() == 1 ||
+		       (prctl(PR_GET_CHILD_SUBREAPER, &subreaper) == 0 && subreaper);
+	return seen;
+}
+
+/* How many are left.  What our parent kept is none of ours. */
+static unsigned take_away_kept(void)
+{
+	unsigned left = 0;
+	int saved = errno;
+	for (int i = 0; i < KEPT; i++) {
+		if (kept[i] && waitpid(kept[i], NULL, __WCLONE | WNOHANG))
+			kept[i] = 0;
+		left += kept[i] != 0;
+	}
+	errno = saved;
+	return left;
+}
+
+static pid_t *place_to_keep(struct process_thread *thread)
+{
+	if (process_is_guest() || !orphans_return() || !process_note_thread(thread) ||
+	    take_away_kept() == KEPT)
+		return NULL;
+	pid_t *place = kept;
+	while (*place)
+		place++;
+	return place;
+}
 
 /*
  * ThreadSanitizer takes every clone for a fork, also one that shares the memory, but not by this
@@ -310,12 +360,15 @@ static int between(void *argument)
 	struct hidden *h = argument;
 	close_others(h->socket, h->other);
 	__sanitizer_syscall_pre_impl_fork();
-	pid_t pid = real._Fork();
+	pid_t pid = h->kept ? (pid_t)real.syscall(SYS_clone, CLONE_PARENT, 0, 0, 0, 0)
+	                    : real._Fork();
 	__sanitizer_syscall_post_impl_fork(pid);
 	if (pid)
 		h->pid = pid < 0 ? -errno : pid;
 	if (pid)
 		return 0;
+	if (h->kept)
+		process_renew_thread(&h->thread);
 	process_begin();
 	session_forked();
 	gate_renew();
@@ -330,7 +383,7 @@ static int between(void *argument)
 
 pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link), void *link)
 {
-	struct hidden h = {entry, socket, other, work, link, -EBADF};
+	struct hidden h = {entry, socket, other, work, link, NULL, {0}, -EBADF};
 	if (!real._Fork)
 		return -ENOSYS;
 	enum { STACK = 256 * 1024 };
@@ -340,6 +393,7 @@ pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link
 	if (stack == MAP_FAILED)
 		return -ENOMEM;
 	begin();
+	h.kept = place_to_keep(&h.thread);
 	if (session_hold(entry, unborn)) {
 		lock();
 		pid_t middle = __clone(between, stack + STACK, CLONE_VM | CLONE_VFORK, &h);
@@ -352,11 +406,35 @@ pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link
 		unlock();
 		if (h.pid < 0)
 			session_unhold(entry, unborn);
+		else if (h.kept)
+			*h.kept = h.pid;
 	}
 	end();
 	munmap(stack, STACK);
 	errno = saved;
 	return h.pid;
+}
+
+bool fork_keeps_hidden(void)
+{
+	return take_away_kept();
+}
+
+void fork_await_hidden(int64_t deadline)
+{
+	int saved = errno;
+	for (int i = 0; i < KEPT; i++) {
+		struct pollfd p = {.events = POLLIN};
+		int64_t left = deadline - kernel_now();
+		if (!kept[i] || left <= 0)
+			continue;
+		p.fd = (int)real.syscall(SYS_pidfd_open, kept[i], 0);
+		if (p.fd < 0)
+			continue;
+		real.poll(&p, 1, (int)(left / 1000000));
+		real.close(p.fd);
+	}
+	errno = saved;
 }
 
 void fork_start(void)

@@ -3,6 +3,7 @@
 #ifndef SLEEVE_LIFE_FORK_H
 #define SLEEVE_LIFE_FORK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -22,5 +23,10 @@ long fork_by_number(long number, const long *arguments);
  * vfork child, too.
  */
 pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link), void *link);
+
+/* Are there any that this process has as children of its own, being process 1 or a subreaper? */
+bool fork_keeps_hidden(void);
+/* Until these are gone, or the time has come (CLOCK_MONOTONIC ns). */
+void fork_await_hidden(int64_t deadline);
 
 #endif
