@@ -12,9 +12,9 @@
  * and other processes in clear, and never leave the machine.  It relays until both sides are
  * done, outlives the program and drains.
  *
- * It is nobody's child for long: no SIGCHLD, nothing for wait(2).  (Of a program that is process 1,
- * or a subreaper, it is a child that only __WCLONE would tell of, until the next one is made; where
- * its maker is gone before it, it is an orphan like any other.)  It is a session of its own (setsid(2)), deaf
+ * It is nobody's child for long: no SIGCHLD, nothing for wait(2).  (Where orphans go to the program
+ * itself it is a child that only __WCLONE would tell of, until the next one is made; and if its
+ * maker is gone before it, an orphan like any other.)  It is a session of its own (setsid(2)), deaf
  * to signals but SIGKILL, in "/", and keeps nothing of the program open.
  */
 

@@ -203,10 +203,13 @@ DOOR pid_t _Fork(void)
 	return forked(real._Fork(), NULL);
 }
 
-/* Its child has a memory of its own, and descriptors; and the thread that it is in is libc's. */
+/*
+ * Its child has a memory of its own, and descriptors, and the thread that it is in is libc's.  Where
+ * the parent's thread waits for it, it would wait with our locks.
+ */
 static bool is_fork(uint64_t flags)
 {
-	return !(flags & (CLONE_VM | CLONE_FILES | CLONE_SETTLS));
+	return !(flags & (CLONE_VM | CLONE_FILES | CLONE_SETTLS | CLONE_VFORK));
 }
 
 struct start {
@@ -262,10 +265,10 @@ struct hidden {
 };
 
 /*
- * An orphan goes to process 1, or to a subreaper (prctl(2)).  Where that is the program itself, which
- * knows nothing of it, it would have a SIGCHLD, a child that wait(2) tells of, or a zombie for each.
- * There the child stays ours: of another kind than wait(2) looks for (__WCLONE), without a signal,
- * and taken away by us when the next one is made.
+ * An orphan goes to process 1, or to a subreaper (prctl(2)).  Where that is the program itself it
+ * would have a SIGCHLD and a child that wait(2) tells of, or a zombie, for each.  There the child
+ * stays ours: of another kind than wait(2) looks for (__WCLONE), without a signal, and taken away
+ * by us when the next one is made.
  */
 enum { KEPT = 512 };
 static pid_t kept[KEPT];
