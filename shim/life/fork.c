@@ -204,8 +204,8 @@ DOOR pid_t _Fork(void)
 }
 
 /*
- * Its child has a memory of its own, and descriptors, and the thread that it is in is libc's.  Where
- * the parent's thread waits for it, it would wait with our locks.
+ * Its child has a memory of its own, and descriptors, and the thread that it is in is libc's.  A
+ * parent's thread that waits for it (CLONE_VFORK) would do so with our locks.
  */
 static bool is_fork(uint64_t flags)
 {
