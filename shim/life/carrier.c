@@ -90,7 +90,7 @@ static void carry(void *link)
 		bring_out(&cargo);
 }
 
-/* Nothing more can come from the other end after the exec, or after it has failed. */
+/* The end of the exec: a byte says that it has failed. */
 static void linger(void *link)
 {
 	struct cargo cargo = *(struct cargo *)link;
@@ -99,7 +99,11 @@ static void linger(void *link)
 	keep(&cargo);
 	struct pollfd p = {.fd = cargo.host, .events = POLLIN};
 	real.poll(&p, 1, -1);
-	bring_out(&cargo);
+	char failed;
+	if (kernel_recv(cargo.host, &failed, sizeof failed, MSG_PEEK) > 0)
+		descriptor_ending(cargo.tcp);
+	else
+		bring_out(&cargo);
 }
 
 /* ---- in the program -------------------------------------------------------------------------- */

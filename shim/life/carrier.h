@@ -53,7 +53,8 @@ void carrier_last_exit(bool flushes);
 
 /*
  * Before an exec: holds the session until nobody is at the other end of this socket of a pair,
- * then drops it, says goodbye if it was the last, and closes the socket.
+ * then drops it, says goodbye if it was the last, and closes the socket.  A byte from there says
+ * that the exec has failed: then it just lets go.
  */
 bool carrier_linger(int fd, uint64_t entry, int end);
 

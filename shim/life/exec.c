@@ -119,7 +119,7 @@ static int failed(int result)
 	if (until[0]) {
 		char none;
 		real.close(until[0]);
-		kernel_shutdown(until[1], SHUT_WR);
+		kernel_send(until[1], "", 1, 0);
 		while (real.read(until[1], &none, 1) < 0 && errno == EINTR)
 			;
 		real.close(until[1]);
