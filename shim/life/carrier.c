@@ -55,7 +55,7 @@ static void keep(const struct cargo *cargo)
 		pending_add(cargo->tcp, cargo->entry);
 }
 
-static void become_carrier(const struct cargo *cargo)
+static void hide(const struct cargo *cargo)
 {
 	am_carrier = true;
 	setsid();
@@ -66,6 +66,11 @@ static void become_carrier(const struct cargo *cargo)
 		memcpy(title, "sleeve-carrier", sizeof "sleeve-carrier");
 	}
 	keep(cargo);
+}
+
+static void become_carrier(const struct cargo *cargo)
+{
+	hide(cargo);
 	struct session *s = session_enter(cargo->entry);
 	if (!s)
 		return;
@@ -94,9 +99,7 @@ static void carry(void *link)
 static void linger(void *link)
 {
 	struct cargo cargo = *(struct cargo *)link;
-	am_carrier = true;
-	setsid();
-	keep(&cargo);
+	hide(&cargo);
 	struct pollfd p = {.fd = cargo.host, .events = POLLIN};
 	real.poll(&p, 1, -1);
 	char failed;
