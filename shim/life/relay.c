@@ -36,7 +36,7 @@ struct relay {
 	struct flow in, out; /* to the program, to the peer */
 	bool host_ended;     /* the program's side has shut down its writing, or all */
 	bool host_gone;      /* it has closed */
-	bool host_reset;     /* and left bytes unread */
+	bool host_reset;     /* and left bytes unread, the last one that held the session */
 	bool broken;         /* the session is */
 	bool leaves;         /* reading to others */
 };
@@ -48,10 +48,16 @@ static bool drained(const struct flow *f)
 
 /* ---- to the program -------------------------------------------------------------------------- */
 
+/* What nobody is there for is left to those who hold the session, or to the reset of the close. */
+static bool reads(const struct relay *r)
+{
+	return drained(&r->in) && !r->in.ended && !r->broken && !r->leaves && !r->host_gone;
+}
+
 static bool pull_in(struct relay *r)
 {
 	struct flow *f = &r->in;
-	if (!drained(f) || f->ended || r->broken || r->leaves)
+	if (!reads(r))
 		return false;
 	struct iovec v = {f->bytes, SCRATCH_SIZE};
 	ssize_t got = block_receive(r->tcp, r->entry, &v, 1, MSG_DONTWAIT);
@@ -117,17 +123,19 @@ static bool push_out(struct relay *r)
 		r->broken |= put <= 0;
 		return true;
 	}
+	if (!drained(f) || !f->ended || f->told || r->host_reset)
+		return false;
+	/* A close is no shutdown(2): others may hold the session, and write on. */
 	struct session *s = NULL;
-	if (drained(f) && f->ended && !f->told && !r->host_reset &&
-	    session_peek_state(r->entry) > SESSION_HANDSHAKING &&
-	    (s = session_enter(r->entry))) {
-		if (session_is_up(s))
-			session_shut_write(s, r->tcp, SHUT_WR);
+	if (!r->host_gone && (session_peek_state(r->entry) <= SESSION_HANDSHAKING ||
+	                      !(s = session_enter(r->entry))))
+		return false;
+	if (s && session_is_up(s))
+		session_shut_write(s, r->tcp, SHUT_WR);
+	if (s)
 		session_leave(s);
-		f->told = true;
-		return true;
-	}
-	return false;
+	f->told = true;
+	return true;
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -138,7 +146,7 @@ static uint32_t interest(const struct relay *r)
 	if (state <= SESSION_HANDSHAKING)
 		return state == SESSION_FRESH && !kernel_connected(r->tcp) ? EPOLLOUT : EPOLLIN;
 	uint32_t events = 0;
-	if (drained(&r->in) && !r->in.ended && !r->broken && !r->leaves)
+	if (reads(r))
 		events |= EPOLLIN;
 	if (!drained(&r->out) && !r->broken)
 		events |= EPOLLOUT;
@@ -153,7 +161,7 @@ static void look_at_host(struct relay *r, uint32_t events)
 	if (events & EPOLLHUP)
 		r->host_gone = true;
 	if ((events & EPOLLERR) && kernel_option(r->host, SOL_SOCKET, SO_ERROR, 0) == ECONNRESET)
-		r->host_reset = true;
+		r->host_reset = !session_has_others(r->entry);
 }
 
 /* False: the program is gone and the peer takes nothing. */
@@ -195,6 +203,7 @@ static bool finished(const struct relay *r)
 /* Nobody will come back to it, so all that is left to say is said before. */
 static void say_the_rest(int tcp, uint64_t entry)
 {
+	block_handshake(tcp, entry);
 	block_until_sent(tcp, entry, PATIENCE * 1000000LL);
 	struct session *s = session_enter(entry);
 	if (s && s->holder_count == 1)

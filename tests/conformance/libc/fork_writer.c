@@ -37,6 +37,8 @@ static void writes(const char *name, bool borrowed)
 		say_wait("child", pid);
 		T(read_exact(c, buffer, 22));
 		say("%.22s", buffer);
+		T(send(c, "and after", 9, MSG_NOSIGNAL));
+		T(read_exact(c, buffer, 9));
 		close(c);
 		close(l);
 		say_wait("server", server);
@@ -67,6 +69,38 @@ static void both(void)
 	}
 	say_wait("writer", writer);
 	say_wait("reader", reader);
+	close(c);
+	close(l);
+	say_wait("server", server);
+}
+
+/* head -c 5 <&3 in a shell, which keeps the connection, and how it is to be closed. */
+static void reads_some(void)
+{
+	struct linger how;
+	socklen_t length = sizeof(how);
+	step("a child reads, and leaves some");
+	int l = listen_on(AF_INET, 8);
+	pid_t server = echo_server(l);
+	int c = connect_to(l);
+	MUST(write(c, "0123456789", 10));
+	pid_t pid = fork_watched();
+	if (pid == 0) {
+		MUST(dup2(c, STDIN_FILENO));
+		_exit(recv(STDIN_FILENO, buffer, 10, MSG_PEEK | MSG_WAITALL) != 10 ||
+		      read_exact(STDIN_FILENO, buffer, 5) != 5);
+	}
+	say_wait("child", pid);
+	for (int i = 0; i < 200; i++) {
+		MUST(send(c, "!", 1, MSG_NOSIGNAL));
+		do
+			MUST(read_exact(c, buffer, 1) == 1 ? 0 : -1); /* what was left is lost, or not */
+		while (buffer[0] != '!');
+	}
+	MUST(getsockopt(c, SOL_SOCKET, SO_LINGER, &how, &length));
+	say("lingers: %d", how.l_onoff);
+	T(shutdown(c, SHUT_WR));
+	T(read(c, buffer, 1));
 	close(c);
 	close(l);
 	say_wait("server", server);
@@ -129,6 +163,7 @@ int main(void)
 	writes("fork", false);
 	writes("vfork", true);
 	both();
+	reads_some();
 	serves("output, then input", out_first);
 	serves("output, and reads by the old number", by_its_number);
 	serves("output, and reads from it", from_output);
