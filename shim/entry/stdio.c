@@ -21,17 +21,21 @@ DOOR FILE *fdopen(int fd, const char *mode)
 	return stream;
 }
 
+/* The last words have to leave before the end, and fclose(3) tells of those that do not. */
 DOOR int fclose(FILE *stream)
 {
-	int fd = stream ? fileno_unlocked(stream) : -1;
+	int fd = stream ? fileno_unlocked(stream) : -1, flushed = 0, error = 0;
 	if (fd >= 0 && table_get(fd)) {
-		fflush(stream);
+		flushed = fflush(stream);
+		error = errno;
 		descriptor_ending(fd);
 	}
 	int result = real.fclose(stream);
 	if (fd >= 0 && table_get(fd))
 		descriptor_ended(fd);
-	return result;
+	if (flushed == EOF && result == 0)
+		errno = error;
+	return flushed == EOF ? EOF : result;
 }
 
 /* Formatted here, written through the session, in one piece as dprintf(3) does. */

@@ -93,8 +93,8 @@ static void reads_some(void)
 	say_wait("child", pid);
 	for (int i = 0; i < 200; i++) {
 		MUST(send(c, "!", 1, MSG_NOSIGNAL));
-		do
-			MUST(read_exact(c, buffer, 1) == 1 ? 0 : -1); /* what was left is lost, or not */
+		do /* what was left is lost, or not */
+			MUST(read_exact(c, buffer, 1) == 1 ? 0 : -1);
 		while (buffer[0] != '!');
 	}
 	MUST(getsockopt(c, SOL_SOCKET, SO_LINGER, &how, &length));
