@@ -5,6 +5,7 @@
 #include "shim/base/arena.h"
 #include "shim/base/kernel.h"
 #include "shim/base/process.h"
+#include "shim/base/real.h"
 #include "shim/base/table.h"
 #include "shim/life/carrier.h"
 #include "shim/registry/writer.h"
@@ -14,6 +15,7 @@
 #include "shim/session/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 
 enum { NO_DESCRIPTOR = -1 };
@@ -68,13 +70,34 @@ void descriptor_created(int fd)
 		release(fd, entry, 0, NO_DESCRIPTOR);
 }
 
+bool descriptor_is(int fd, uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	uint64_t cookie = s ? s->registry->cookie : 0;
+	if (s)
+		session_leave(s);
+	return cookie && cookie == kernel_cookie(fd);
+}
+
+static void copied_by_guest(uint64_t entry, int to)
+{
+	int saved = errno;
+	if ((entry & 1) && descriptor_is(to, entry))
+		real.fcntl(to, F_SETFD, FD_CLOEXEC);
+	errno = saved;
+}
+
 void descriptor_copied(uint64_t entry, int to)
 {
 	if (to < 0)
 		return;
+	if (entry && process_is_guest()) {
+		copied_by_guest(entry, to);
+		return;
+	}
 	if (!entry || table_get(to) != TABLE_CLOSING)
 		descriptor_created(to);
-	if (!entry || (unsigned)to >= table_size || process_is_guest())
+	if (!entry || (unsigned)to >= table_size)
 		return;
 	table_swap(to, entry);
 	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS && session_is_pending(entry))

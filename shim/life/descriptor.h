@@ -8,7 +8,8 @@
 
 /*
  * Every door that makes or ends a number goes through these, so that the table stays true.  All
- * keep errno.  In a guest (vfork child) they do nothing: its numbers are not this table's.
+ * keep errno.  In a guest (vfork child) they do nothing, for its numbers are not this table's, but
+ * that a copy of a session is closed by its exec, which will not find it.
  */
 
 /* The kernel has just handed out fd: what the table still says of it is stale. */
@@ -16,6 +17,9 @@ void descriptor_created(int fd);
 
 /* to is another name of what had this entry before the copy was made. */
 void descriptor_copied(uint64_t entry, int to);
+
+/* Is it the session's socket?  A guest may have put something else where the table has that. */
+bool descriptor_is(int fd, uint64_t entry);
 
 /* fd is about to be closed or overwritten.  False: it is one of our own, or out of service, and
  * the program has to be told EBADF. */

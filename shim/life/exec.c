@@ -55,8 +55,10 @@ static unsigned guards; /* threads of ours that are starting programs */
 
 static void close_on_exec(int fd)
 {
-	if (real.fcntl(fd, F_GETFD) == 0 && real.fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
-	    !process_is_guest()) /* whose numbers are its own, and gone with it */
+	bool guest = process_is_guest(); /* whose numbers are its own, and gone with it */
+	if (guest && !descriptor_is(fd, table_get(fd)))
+		return;
+	if (real.fcntl(fd, F_GETFD) == 0 && real.fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && !guest)
 		__atomic_fetch_or(&closing[fd >> 6], 1ULL << (fd & 63), __ATOMIC_RELAXED);
 }
 

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -54,10 +55,19 @@ static bool reads(const struct relay *r)
 	return drained(&r->in) && !r->in.ended && !r->broken && !r->leaves && !r->host_gone;
 }
 
+/* Who else holds the session may go on with it as soon as the program has ended. */
+static bool is_left(struct relay *r)
+{
+	uint32_t holders = __atomic_load_n(&session_at(r->entry)->holder_count, __ATOMIC_RELAXED);
+	r->host_gone |= holders > 1 && (kernel_poll(r->host, POLLIN) & POLLHUP);
+	r->host_ended |= r->host_gone;
+	return r->host_gone;
+}
+
 static bool pull_in(struct relay *r)
 {
 	struct flow *f = &r->in;
-	if (!reads(r))
+	if (!reads(r) || is_left(r))
 		return false;
 	struct iovec v = {f->bytes, SCRATCH_SIZE};
 	ssize_t got = block_receive(r->tcp, r->entry, &v, 1, MSG_DONTWAIT);
