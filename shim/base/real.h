@@ -25,7 +25,8 @@
  * All are resolved at once, by the constructor or by whoever needs the first one earlier, so
  * nothing is resolved on a hot path.  A name this libc does not have stays NULL; only calls newer
  * than the oldest glibc supported can be: preadv64v2, pwritev64v2, epoll_pwait2, close_range,
- * closefrom, execveat, pidfd_getfd, _Fork, and their doors answer ENOSYS or do the work by hand.
+ * closefrom, execveat, pidfd_getfd, _Fork, pidfd_spawn and pidfd_spawnp, and their doors answer
+ * ENOSYS or do the work by hand.
  */
 struct real_calls {
 #define CALL(name, family, result, parameters, arguments) result(*name) parameters;

@@ -24,6 +24,35 @@ DOOR int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actio
 	return exec_unguard(real.posix_spawnp(pid, file, actions, attributes, argv, kept));
 }
 
+/* Since glibc 2.39; the pidfd is a new number here. */
+static int spawned(int error, const int *pidfd)
+{
+	exec_unguard(0);
+	if (!error && pidfd)
+		descriptor_created(*pidfd);
+	return error;
+}
+
+DOOR int pidfd_spawn(int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
+                     const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	if (!real.pidfd_spawn)
+		return ENOSYS;
+	ENVIRONMENT_KEPT(kept, envp);
+	exec_guard();
+	return spawned(real.pidfd_spawn(pidfd, path, actions, attributes, argv, kept), pidfd);
+}
+
+DOOR int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actions_t *actions,
+                      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+	if (!real.pidfd_spawnp)
+		return ENOSYS;
+	ENVIRONMENT_KEPT(kept, envp);
+	exec_guard();
+	return spawned(real.pidfd_spawnp(pidfd, file, actions, attributes, argv, kept), pidfd);
+}
+
 /* The program gets what a carrier gives. */
 DOOR int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to)
 {
