@@ -12,7 +12,12 @@
 #include "shim/session/session.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -107,17 +112,47 @@ static void reclaim(int fd, uint64_t entry)
 	session_reclaim(entry);
 }
 
-static void give_up(void)
+/* One thread at a time, or one would take back what another counts on. */
+static uint64_t trying; /* its process, for a fork copies it, and its number */
+
+/* False: a signal handler, while the exec that it interrupts has given up all; or it takes long. */
+static bool take_turn(void)
 {
-	exec_guard();
-	until[0] = until[1] = 0;
-	each_session(lend);
+	uint64_t own = (uint64_t)process_id << 32 | (uint32_t)real.syscall(SYS_gettid);
+	for (int i = 0; i < 1000; i++) {
+		uint64_t now = __atomic_load_n(&trying, __ATOMIC_RELAXED);
+		if (now == own)
+			return false;
+		if (now && now >> 32 == own >> 32)
+			sched_yield();
+		else if (__atomic_compare_exchange_n(&trying, &now, own, false, __ATOMIC_ACQ_REL,
+		                                     __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
 }
 
-static int failed(int result)
+static bool has_holds(void)
 {
-	int error = errno;
+	return table_end() && !process_is_guest();
+}
+
+/* True: has to be taken back if the exec fails. */
+static bool give_up(bool wanted)
+{
+	exec_guard();
+	if (!wanted || !take_turn())
+		return false;
+	until[0] = until[1] = 0;
+	each_session(lend);
+	return true;
+}
+
+static void take_back(void)
+{
+	int cancelling;
 	each_session(reclaim);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
 	if (until[0]) {
 		char none;
 		real.close(until[0]);
@@ -126,15 +161,63 @@ static int failed(int result)
 			;
 		real.close(until[1]);
 	}
+	__atomic_store_n(&trying, 0, __ATOMIC_RELEASE);
+	pthread_setcancelstate(cancelling, NULL);
+}
+
+static int failed(int result, bool gave_up)
+{
+	int error = errno;
+	if (gave_up)
+		take_back();
 	errno = error;
 	return exec_unguard(result);
+}
+
+/*
+ * What is no program is known before.  Whoever searches a PATH by execve(2) tries most of it in
+ * vain, and a child that finds nothing may tell its peer, while the parent closes: were its hold
+ * given up for a moment, the parent would be the last.
+ */
+static bool in_vain(int dir, const char *path, int flags)
+{
+	struct stat s;
+	int saved = errno;
+	bool missing = fstatat(dir, path, &s, flags & (AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) < 0;
+	bool vain = missing ? errno == ENOENT || errno == ENOTDIR
+	                    : !S_ISREG(s.st_mode) || !(s.st_mode & 0111);
+	errno = saved;
+	return vain;
+}
+
+/* exec(3): is it in none of the folders of PATH? */
+static bool nowhere(const char *file)
+{
+	const char *path = "/bin:/usr/bin";
+	char place[PATH_MAX];
+	if (strchr(file, '/'))
+		return in_vain(AT_FDCWD, file, 0);
+	for (char **e = environ; e && *e; e++)
+		if (strncmp(*e, "PATH=", 5) == 0) {
+			path = *e + 5;
+			break;
+		}
+	for (size_t length;; path += length + 1) {
+		length = strcspn(path, ":");
+		int size = snprintf(place, sizeof place, "%.*s%s%s", (int)length, path,
+		                    length ? "/" : "", file);
+		if (size >= (int)sizeof place || !in_vain(AT_FDCWD, place, 0))
+			return false;
+		if (!path[length])
+			return true;
+	}
 }
 
 DOOR int execve(const char *path, char *const argv[], char *const envp[])
 {
 	ENVIRONMENT_KEPT(kept, envp);
-	give_up();
-	return failed(real.execve(path, argv, kept));
+	bool gave_up = give_up(has_holds() && !in_vain(AT_FDCWD, path, 0));
+	return failed(real.execve(path, argv, kept), gave_up);
 }
 
 DOOR int execv(const char *path, char *const argv[])
@@ -145,8 +228,8 @@ DOOR int execv(const char *path, char *const argv[])
 DOOR int execvpe(const char *file, char *const argv[], char *const envp[])
 {
 	ENVIRONMENT_KEPT(kept, envp);
-	give_up();
-	return failed(real.execvpe(file, argv, kept));
+	bool gave_up = give_up(has_holds() && !nowhere(file));
+	return failed(real.execvpe(file, argv, kept), gave_up);
 }
 
 DOOR int execvp(const char *file, char *const argv[])
@@ -157,17 +240,18 @@ DOOR int execvp(const char *file, char *const argv[])
 DOOR int fexecve(int fd, char *const argv[], char *const envp[])
 {
 	ENVIRONMENT_KEPT(kept, envp);
-	give_up();
-	return failed(real.fexecve(fd, argv, kept));
+	bool gave_up = give_up(has_holds());
+	return failed(real.fexecve(fd, argv, kept), gave_up);
 }
 
 DOOR int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
 	ENVIRONMENT_KEPT(kept, envp);
-	give_up();
-	return failed(real.execveat
+	bool gave_up = give_up(has_holds() && !in_vain(dir, path, flags));
+	int result = real.execveat
 		? real.execveat(dir, path, argv, kept, flags)
-		: (int)real.syscall(SYS_execveat, dir, path, argv, kept, flags));
+		: (int)real.syscall(SYS_execveat, dir, path, argv, kept, flags);
+	return failed(result, gave_up);
 }
 
 /* exec(3): the list becomes a vector on the stack, as libc does it. */

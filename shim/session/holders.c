@@ -79,15 +79,28 @@ bool session_is_last(uint64_t entry, int fd)
 	return last;
 }
 
-static uint8_t lent[ARENA_SLOTS]; /* by this process: the last time it was asked to */
+/* By this process, for an exec; not to be given up once more by a thread that closes meanwhile. */
+struct loan {
+	uint32_t stamp;
+	pid_t lender; /* a fork copies what its parent had lent */
+};
+static struct loan loans[ARENA_SLOTS];
+
+static bool take_back(struct session *s)
+{
+	struct loan *loan = &loans[s->slot];
+	bool lent = loan->lender == process_id && loan->stamp == s->stamp;
+	loan->lender = 0;
+	return lent;
+}
 
 void session_lend(uint64_t entry)
 {
 	struct session *s = session_enter(entry);
 	if (!s)
 		return;
-	lent[s->slot] = s->holder_count > 1;
-	if (lent[s->slot]) {
+	if (s->holder_count > 1) {
+		loans[s->slot] = (struct loan){s->stamp, process_id};
 		s->holder_count--;
 		change_holder(s, own_name(), 0);
 	}
@@ -99,10 +112,9 @@ void session_reclaim(uint64_t entry)
 	struct session *s = session_enter(entry);
 	if (!s)
 		return;
-	if (lent[s->slot]) {
+	if (take_back(s)) {
 		s->holder_count++;
 		change_holder(s, 0, own_name());
-		lent[s->slot] = 0;
 	}
 	session_leave(s);
 }
@@ -183,6 +195,11 @@ bool session_drop(uint64_t entry, int fd, bool patient)
 	struct session *s = session_enter(entry);
 	if (!s)
 		return true;
+	if (take_back(s)) {
+		session_leave(s);
+		errno = saved;
+		return true;
+	}
 	forget_the_dead(s);
 	if (s->holder_count == 1) {
 		record_farewell(s, fd);

@@ -26,7 +26,7 @@ static void end_by(int way, int fd)
 		exit(0);
 	if (way == 2)
 		quick_exit(0);
-	execl(way == 3 ? "/bin/true" : "/nowhere/at/all", "true", NULL);
+	execl(way == 3 ? "/bin/true" : "./script", "true", NULL);
 	_exit(0);
 }
 
@@ -69,6 +69,9 @@ static void write_and_end(const struct pair *p, bool fresh, int way)
 int main(void)
 {
 	watchdog_start();
+	int fd = (int)MUST(open("script", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0700));
+	MUST(write(fd, "no program\n", 11));
+	close(fd);
 	for (int way = 0; way < WAYS; way++) {
 		step(names[way]);
 		struct pair p = pair_open(AF_INET);
