@@ -5,27 +5,48 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <stdint.h>
+#include <string.h>
 
 struct real_calls real_calls;
 
-/*
- * read() is resolved last: real_table() takes it as the sign that the table is full.  Two threads
- * that come here together write the same values.
- */
-void real_resolve(void)
+/* Those that a libc may not have, see real.h. */
+static bool is_newer(const char *name)
 {
-	void *read_call = dlsym(RTLD_NEXT, "read");
+	static const char *const newer[] = {
+		"preadv64v2", "pwritev64v2", "epoll_pwait2", "close_range", "closefrom", "execveat",
+		"pidfd_getfd", "pidfd_spawn", "pidfd_spawnp",
+	};
+	for (size_t i = 0; i < sizeof newer / sizeof *newer; i++)
+		if (strcmp(name, newer[i]) == 0)
+			return true;
+	return false;
+}
+
+static void resolve(bool newer)
+{
 #define CALL(name, family, result, parameters, arguments) RESOLVE(name)
 #define VCALL(name, family, result, parameters) RESOLVE(name)
 #define VOIDCALL(name, family, parameters, arguments) RESOLVE(name)
 #define RESOLVE(name)                                                                              \
-	if (&real_calls.name != (void *)&real_calls.read)                                          \
+	if (is_newer(#name) == newer && &real_calls.name != (void *)&real_calls.read)              \
 		*(void **)&real_calls.name = dlsym(RTLD_NEXT, #name);
 #include "shim/calls.def"
 #undef CALL
 #undef VCALL
 #undef VOIDCALL
+}
+
+/*
+ * read() is resolved last: real_table() takes it as the sign that the table is full.  Two threads
+ * that come here together write the same values.  Only what may be missing comes later: to say that
+ * it is, dlsym(3) takes memory, and a malloc that is just being set up comes through our doors.
+ */
+void real_resolve(void)
+{
+	void *read_call = dlsym(RTLD_NEXT, "read");
+	resolve(false);
 	__atomic_store_n((void **)&real_calls.read, read_call, __ATOMIC_RELEASE);
+	resolve(true);
 }
 
 /* Code that holds one of the real functions. */
