@@ -6,9 +6,11 @@
 enum { ROUNDS = 40 };
 static char text[8];
 static char *const program[] = {"program", NULL};
+static pthread_barrier_t both; /* a thread cannot be made while another is in an exec */
 
 static void fail_to_exec(void *path)
 {
+	pthread_barrier_wait(&both);
 	for (int i = 0; i < 300; i++)
 		execv(path, program);
 }
@@ -43,6 +45,7 @@ static void two_threads(const char *name, char *path)
 	}
 	close(go[0]);
 	MUST(read(ready[0], text, 1));
+	pthread_barrier_init(&both, NULL, 2);
 	for (int i = 0; i < 2; i++)
 		task_start(&t[i], fail_to_exec, path);
 	for (int i = 0; i < 2; i++)
