@@ -117,6 +117,36 @@ static void by_spawn_failing(void)
 	pair_close(&p);
 }
 
+/* The list is made first, and used for one connection after the other. */
+static void by_plan(void)
+{
+	enum { NUMBER = 60 };
+	posix_spawn_file_actions_t actions;
+	pid_t child;
+	step("posix_spawn with a list that was there before");
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, NUMBER, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, NUMBER, STDOUT_FILENO);
+	posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+	for (int turn = 0; turn < 2; turn++) {
+		struct pair p = pair_open(AF_INET);
+		MUST(dup2(p.s, NUMBER));
+		MUST(close(p.s));
+		p.s = NUMBER;
+		say("%d", turn ? posix_spawnp(&child, "cat", &actions, NULL, cat, environ)
+		               : posix_spawn(&child, "/bin/cat", &actions, NULL, cat, environ));
+		echoes(&p, child);
+	}
+	posix_spawn_file_actions_destroy(&actions);
+	struct pair p = pair_open(AF_INET);
+	MUST(dup2(p.s, NUMBER));
+	posix_spawn_file_actions_init(&actions);
+	say("%d", posix_spawn(&child, "/bin/true", &actions, NULL, cat, environ));
+	say_wait("true", child);
+	close(NUMBER);
+	pair_close(&p);
+}
+
 /* A server that inetd has started, and that starts programs: their streams are its own. */
 static void server(const struct pair *p)
 {
@@ -166,6 +196,7 @@ int main(void)
 	for (int kind = 0; kind < KINDS; kind++)
 		by_spawn(kind);
 	by_spawn_failing();
+	by_plan();
 	by_shells();
 	T(wait(NULL));
 	return 0;
