@@ -14,7 +14,7 @@ static bool is_newer(const char *name)
 {
 	static const char *const newer[] = {
 		"preadv64v2", "pwritev64v2", "epoll_pwait2", "close_range", "closefrom", "execveat",
-		"pidfd_getfd", "pidfd_spawn", "pidfd_spawnp",
+		"pidfd_getfd", "_Fork", "pidfd_spawn", "pidfd_spawnp",
 	};
 	for (size_t i = 0; i < sizeof newer / sizeof *newer; i++)
 		if (strcmp(name, newer[i]) == 0)
