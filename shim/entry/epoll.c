@@ -33,7 +33,7 @@ static int look(int ep, struct epoll_event *events, int count)
 	int found, kept;
 	do {
 		found = real.epoll_wait(ep, events, count, 0);
-		kept = registration_filter(ep, events, found);
+		kept = registration_filter(ep, events, count, found);
 	} while (found > 0 && !kept);
 	return kept;
 }
@@ -85,7 +85,7 @@ static int64_t deadline_in(int64_t time)
 static int finish(int ep, struct epoll_event *events, int count, int found, int64_t deadline,
                   const sigset_t *mask)
 {
-	int kept = table_end() ? registration_filter(ep, events, found) : found;
+	int kept = table_end() ? registration_filter(ep, events, count, found) : found;
 	return found > 0 && !kept ? wait_beside(ep, events, count, deadline, mask) : kept;
 }
 

@@ -46,10 +46,28 @@ void registration_unlock(void)
 	guard_leave();
 }
 
-/* A reader that would wait, or one that would be woken for a handshake's bytes. */
-static bool needs_care(int fd, uint64_t entry)
+static int most_asked; /* events in one call; 0: none has been told yet */
+
+static int asked(void)
 {
-	return session_peek_state(entry) <= SESSION_HANDSHAKING || !kernel_nonblocking(fd);
+	return __atomic_load_n(&most_asked, __ATOMIC_RELAXED);
+}
+
+/*
+ * Who takes one event at a time, and a level, reads what it was told of and asks again; some take
+ * EAGAIN in between for an error (Samba's clients).  A look at each costs them little.
+ */
+static bool takes_one(uint32_t events)
+{
+	return asked() <= 1 && !(events & EPOLLET);
+}
+
+/* A reader that would wait or trusts its event, or one that would be woken for a handshake's
+ * bytes. */
+static bool needs_care(int fd, uint64_t entry, uint32_t events)
+{
+	return session_peek_state(entry) <= SESSION_HANDSHAKING || takes_one(events) ||
+	       !kernel_nonblocking(fd);
 }
 
 static bool is_named(const struct registration *r)
@@ -72,7 +90,7 @@ static int name_of(const struct registration *r)
 static bool may_be_marked(const struct registration *r)
 {
 	return (r->event.events & EPOLLIN) && !(r->event.events & (MARK | EPOLLEXCLUSIVE)) &&
-	       !kernel_nonblocking(r->fd);
+	       ((asked() && takes_one(r->event.events)) || !kernel_nonblocking(r->fd));
 }
 
 /*
@@ -148,7 +166,8 @@ static int note(struct registration *known, int op, struct registration wanted)
 	if (!known && registration_count == MOST)
 		return ask(&wanted, op);
 	int saved = errno;
-	program_asks |= wanted.event.events & (MARK | MARK_HELD);
+	if (wanted.event.events & (MARK | MARK_HELD))
+		__atomic_store_n(&program_asks, true, __ATOMIC_RELAXED);
 	wanted.marked = may_be_marked(&wanted);
 	wanted.held = is_full(&wanted);
 	wanted.was_held = before.was_held;
@@ -166,7 +185,7 @@ static int note(struct registration *known, int op, struct registration wanted)
 int registration_control(int ep, int op, int fd, uint64_t entry, struct epoll_event *event)
 {
 	bool wanted = (op == EPOLL_CTL_ADD || op == EPOLL_CTL_MOD) && (uintptr_t)event >= 4096 &&
-	              needs_care(fd, entry);
+	              needs_care(fd, entry, event->events);
 	if (!wanted && !registration_any())
 		return real.epoll_ctl(ep, op, fd, event);
 	registration_lock();
@@ -189,12 +208,12 @@ int registration_control(int ep, int op, int fd, uint64_t entry, struct epoll_ev
 /*
  * Is there nothing to read?  An event without a mark may be another's with the same data: so it
  * counts only if the socket is readable now and, half a record having been taken out, is not any
- * more.  A reader that does not block bears the difference.
+ * more.  Most readers that do not block bear the difference.
  */
 static bool is_false(const struct registration *r)
 {
 	int fd = name_of(r);
-	if (!needs_care(fd, r->entry))
+	if (!needs_care(fd, r->entry, r->event.events))
 		return false;
 	short said = (short)kernel_poll(fd, POLLIN);
 	if (!(said & POLLIN))
@@ -273,7 +292,7 @@ static bool is_news(int ep, struct epoll_event *event)
 static bool is_needed(const struct registration *r)
 {
 	int fd = name_of(r);
-	return fd >= 0 && (r->marked || r->was_held || needs_care(fd, r->entry));
+	return fd >= 0 && (r->marked || r->was_held || needs_care(fd, r->entry, r->event.events));
 }
 
 static int keep_news(int ep, struct epoll_event *events, int found)
@@ -300,11 +319,13 @@ static void unmark(struct epoll_event *event)
 		event->events &= ~(uint32_t)MARK_HELD;
 }
 
-int registration_filter(int ep, struct epoll_event *events, int found)
+int registration_filter(int ep, struct epoll_event *events, int count, int found)
 {
+	if (found > 0 && count > asked())
+		__atomic_store_n(&most_asked, count, __ATOMIC_RELAXED);
 	if (found > 0 && registration_any())
 		found = keep_news(ep, events, found);
-	for (int i = 0; i < found && !program_asks; i++)
+	for (int i = 0; i < found && !__atomic_load_n(&program_asks, __ATOMIC_RELAXED); i++)
 		unmark(&events[i]);
 	return found;
 }

@@ -11,7 +11,9 @@
  * A blocking descriptor in a set is rare, but its reader would hang on half a record; and bytes of
  * a handshake are no news to anybody.  Such registrations are remembered as long as that is so,
  * for an event carries the program's data and not the number, and their events looked at again.
- * An open session with O_NONBLOCK pays nothing for it.  Up to 256 a process; a fork copies them.
+ * So are those of a program that takes one event at a time and no edges: it may take EAGAIN behind
+ * one for an error.  For others an open session with O_NONBLOCK pays nothing.  Up to 256 a process;
+ * a fork copies them.
  *
  * Before the handshake is done there is room for SESSION_EARLY bytes, and the kernel's level, which
  * knows nothing of that, would wake who waits for more again and again.  Meanwhile the set is asked
@@ -34,10 +36,10 @@ static inline bool registration_any(void)
 }
 
 /*
- * Takes out of `found` events those that a read would wait after, or that the set will tell again;
- * returns how many are left.  None: ask the set again.
+ * Takes out of `found` events, where `count` were asked for, those that a read would wait after, or
+ * that the set will tell again; returns how many are left.  None: ask the set again.
  */
-int registration_filter(int ep, struct epoll_event *events, int found);
+int registration_filter(int ep, struct epoll_event *events, int count, int found);
 
 /* Around fork. */
 void registration_lock(void);

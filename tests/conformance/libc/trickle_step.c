@@ -6,7 +6,8 @@
  * The handshake, its last words and the records come in steps of a byte, each in its own time, as
  * from a peer that sends one a second.  A blocking read that waits although the socket was said to
  * be readable would wait for ever: nothing moves before it returns.  A non-blocking one that finds
- * nothing is taken for the end by programs that trust poll and select.
+ * nothing is taken for the end by programs that trust poll and select, or take one event at a time
+ * from epoll.
  */
 static int ep;
 static bool blocks = true;
@@ -103,5 +104,7 @@ int main(int argc, char **argv)
 	blocks = false;
 	step_by("poll, not blocking, the accepting end", 0, true, true);
 	step_by("select, not blocking, the connecting end", 1, false, false);
+	step_by("epoll, not blocking, the connecting end", 2, false, false);
+	step_by("epoll, not blocking, the accepting end", 2, true, true);
 	return 0;
 }
