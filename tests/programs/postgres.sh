@@ -40,6 +40,12 @@ hold() # PORT
 	await "psql to be answered" grep -qs 42 "$tmp/answer"
 }
 
+sleeps()
+{
+	[ "$(psql_to "$port" -c "select 1 from pg_stat_activity
+		where wait_event = 'PgSleep'")" = 1 ]
+}
+
 trial
 
 fresh_port
@@ -58,6 +64,35 @@ psql_to "$port" -c '\copy t to out.copy' && psql_to "$port" -c 'create table u (
 sums=$(psql_to "$port" -c "select md5(string_agg(n || v, ',' order by n)) from t
 	union all select md5(string_agg(n || v, ',' order by n)) from u" | sort | uniq -c)
 [ "$(echo "$sums" | wc -l)" -eq 1 ] || fail "the tables differ: $sums"
+
+step "COPY from one session to another"
+psql_to "$port" -c 'copy t to stdout (format binary)' |
+	psql_to "$port" -c 'truncate u' -c 'copy u from stdin (format binary)' || fail "COPY failed"
+differ=$(psql_to "$port" -c 'select count(*) from t full join u using (n, v)
+	where t is null or u is null')
+[ "$differ" = 0 ] || fail "$differ rows differ"
+
+step "a parallel query"
+psql_to "$port" -c 'alter table t set (parallel_workers = 3)'
+parallel="set max_parallel_workers_per_gather = 3; set parallel_leader_participation = off;
+	set min_parallel_table_scan_size = 0; set parallel_setup_cost = 0;
+	set parallel_tuple_cost = 0"
+rows="select n, v from t where n % 3 = 0"
+got=$(psql_to "$port" -c "$parallel" -c "explain (analyze, costs off) $rows")
+[[ $got == *"Workers Launched: 3"* ]] || fail "three workers were wanted: $got"
+psql_to "$port" -c "$parallel" -c "$rows" | sort -n >parallel.rows || fail "psql failed"
+psql_to "$port" -c "$rows order by n" >rows || fail "psql failed"
+[ "$(wc -l <rows)" -eq 1000 ] && cmp rows parallel.rows || fail "the rows differ"
+
+step "a query is cancelled, by a connection that psql makes in a signal handler"
+rm -f "$tmp/asleep.out"
+spawn asleep "${as_client[@]:2}" psql -X -h localhost -p "$port" -U tester -d postgres \
+	-c 'select pg_sleep(60)'
+await "a backend that sleeps" sleeps
+kill -INT "$spawned"
+await "psql to end" ended "$spawned"
+grep -q 'canceling statement due to user request' "$tmp/asleep.out" ||
+	fail "the query was not cancelled"
 
 step "pgbench, kept connections, reconnects and threads"
 "${as_client[@]}" pgbench -i -q -h localhost -p "$port" -U tester postgres \
