@@ -10,6 +10,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -139,10 +140,20 @@ uint32_t kernel_notsent_lowat(void)
 	return value;
 }
 
-int kernel_unsent(int fd)
+static int count(int fd, unsigned long request)
 {
 	int bytes = 0;
-	return call(SYS_ioctl, fd, SIOCOUTQNSD, (long)&bytes, 0, 0, 0) < 0 ? 0 : bytes;
+	return call(SYS_ioctl, fd, (long)request, (long)&bytes, 0, 0, 0) < 0 ? 0 : bytes;
+}
+
+int kernel_unsent(int fd)
+{
+	return count(fd, SIOCOUTQNSD);
+}
+
+int kernel_unacknowledged(int fd)
+{
+	return count(fd, SIOCOUTQ);
 }
 
 bool kernel_nonblocking(int fd)

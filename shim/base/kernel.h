@@ -35,6 +35,7 @@ int kernel_option(int fd, int level, int name, int otherwise); /* an int option 
 void kernel_set_option(int fd, int level, int name, int value);
 uint32_t kernel_notsent_lowat(void); /* the default of TCP_NOTSENT_LOWAT; UINT32_MAX: none */
 int kernel_unsent(int fd); /* tcp(7), SIOCOUTQNSD */
+int kernel_unacknowledged(int fd); /* SIOCOUTQ */
 bool kernel_nonblocking(int fd);
 bool kernel_may_wait_to_read(int fd);
 /* SO_RCVTIMEO or SO_SNDTIMEO from now on, CLOCK_MONOTONIC ns; INT64_MAX: none. */

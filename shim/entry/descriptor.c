@@ -10,6 +10,7 @@
 #include "shim/session/session.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -193,6 +194,17 @@ static int available(int fd, uint64_t entry, int unread)
 	return (int)bytes;
 }
 
+static int queued(int fd, uint64_t entry, bool unsent)
+{
+	struct session *s = session_enter_by(fd, entry);
+	if (!s)
+		return 0;
+	session_advance(s, fd);
+	size_t bytes = record_queued(s, fd, unsent);
+	session_leave(s);
+	return (int)bytes;
+}
+
 DOOR int ioctl(int fd, unsigned long request, ...)
 {
 	va_list arguments;
@@ -203,6 +215,8 @@ DOOR int ioctl(int fd, unsigned long request, ...)
 	int result = real.ioctl(fd, request, argument);
 	if (result == 0 && entry && request == FIONREAD)
 		*(int *)argument = available(fd, entry, *(int *)argument);
+	if (result == 0 && entry && (request == SIOCOUTQ || request == SIOCOUTQNSD))
+		*(int *)argument = queued(fd, entry, request == SIOCOUTQNSD);
 	return result;
 }
 

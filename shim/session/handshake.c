@@ -120,6 +120,7 @@ static void finished(struct session *s, int fd, struct tls_io *io)
 	};
 	registry_tls(s->registry, &tls);
 	registry_verdict(s->registry, REGISTRY_TLS, REGISTRY_RULE);
+	s->acked_wire = s->registry->wire_out;
 	if (s->early_end) {
 		if (!tls_seal(s->tls, io, s->early, s->early_end)) {
 			s->tls_abandoned |= io->abandoned;

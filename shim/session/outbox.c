@@ -256,3 +256,28 @@ ssize_t record_write(struct session *s, int fd, struct vector v, size_t size, in
 		return (ssize_t)done;
 	return why_not(s);
 }
+
+/*
+ * The kernel counts ciphertext, and does not say where a record ends.  What was written since all
+ * was acknowledged is known in both measures, and goes down in proportion with acknowledgements:
+ * so it is exact as long as none comes, never grows by more than is written (Samba relies on it),
+ * and is nil with the kernel's.
+ */
+size_t record_queued(struct session *s, int fd, bool unsent)
+{
+	if (s->state <= SESSION_HANDSHAKING)
+		return s->early_end;
+	uint64_t tail = s->tail_end - s->tail_at;
+	uint64_t wire = s->registry->wire_out + tail, plain = s->registry->bytes_out;
+	uint64_t queue = (uint64_t)kernel_unacknowledged(fd) + tail;
+	uint64_t sent = wire - s->acked_wire, written = plain - s->acked_plain;
+	if (queue > sent) /* FIN counts as a byte */
+		queue = sent;
+	uint64_t left = queue ? (written * queue + sent - 1) / sent : 0;
+	s->acked_wire = wire - queue;
+	s->acked_plain = plain - left;
+	if (!unsent || !left)
+		return left;
+	uint64_t kept = (uint64_t)kernel_unsent(fd) + tail;
+	return kept < queue ? (left * kept + queue - 1) / queue : left;
+}

@@ -52,6 +52,10 @@ void record_send(struct session *s, int fd, struct tls_io *io, int flags);
 /* The same for the handshake's, which leaves at once whatever TCP_CORK and TCP_NODELAY say. */
 void record_send_flight(struct session *s, int fd, struct tls_io *io);
 
+/* Bytes that were written and that the other end has not acknowledged, or those that have not been
+ * sent (tcp(7), SIOCOUTQ and SIOCOUTQNSD). */
+size_t record_queued(struct session *s, int fd, bool unsent);
+
 /* Sends what waits.  True when nothing does any more. */
 bool record_flush(struct session *s, int fd);
 

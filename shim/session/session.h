@@ -92,6 +92,7 @@ struct session {
 	uint8_t *early; /* plaintext accepted before the handshake is done */
 	uint32_t early_end; /* read without the lock as a hint */
 	int64_t room; /* what the kernel's send buffer is known to take at least */
+	uint64_t acked_wire, acked_plain; /* see record_queued() */
 
 	uint8_t *short_body; /* see tls_io.short_body */
 	struct region *region; /* NULL while fresh and again at the end */

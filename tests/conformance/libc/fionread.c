@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* FIONREAD counts what a read would give; SIOCOUTQ is nil once the peer has it all. */
+/* FIONREAD counts what a read would give, SIOCOUTQ what was written and the peer has not got. */
 #include "../trace.h"
 
 static int available(int fd)
@@ -20,6 +20,33 @@ static void wait_queue_empty(int fd)
 {
 	while (queued(fd) > 0)
 		poll(NULL, 0, 1);
+}
+
+/* Until the peer's window is shut, but there is room here for more. */
+static size_t fill_window(const struct pair *p, const char *out, size_t size)
+{
+	int large = 1 << 22;
+	size_t sent = 0;
+	MUST(setsockopt(p->c, SOL_SOCKET, SO_SNDBUF, &large, sizeof(large)));
+	while (queued(p->c) < 65536)
+		sent += (size_t)MUST(write(p->c, out, size));
+	return sent;
+}
+
+/* By small records, each a good part longer on the wire; acknowledgements may still come. */
+static bool grows(int fd, const char *out, size_t *sent)
+{
+	for (int turn = 0; turn < 200; turn++) {
+		int before = queued(fd), unsent = -1;
+		for (int i = 0; i < 10; i++)
+			*sent += (size_t)MUST(write(fd, out, 10));
+		int after = queued(fd);
+		MUST(ioctl(fd, SIOCOUTQNSD, &unsent));
+		if (unsent <= after && after == before + 100)
+			return true;
+		poll(NULL, 0, 1);
+	}
+	return false;
 }
 
 int main(void)
@@ -77,8 +104,10 @@ int main(void)
 	step("SIOCOUTQ, and nobody reads");
 	struct pair q = pair_open(AF_INET);
 	set_nonblocking(q.c, true);
-	size_t sent = 0, got = 0;
+	size_t sent = fill_window(&q, out, sizeof(out)), got = 0;
 	ssize_t n;
+	say("%s", (size_t)queued(q.c) < sent ? "some was taken" : "NOTHING WAS TAKEN");
+	say("grows by what is written: %s", grows(q.c, out, &sent) ? "yes" : "NO");
 	while ((n = write(q.c, out, sizeof(out))) > 0)
 		sent += (size_t)n;
 	say("%s", queued(q.c) > 0 ? "something waits" : "NOTHING WAITS");
