@@ -6,6 +6,7 @@
 #include "shim/base/process.h"
 #include "shim/life/carrier.h"
 #include "shim/life/inherit.h"
+#include "shim/life/standin.h"
 #include "shim/session/record.h"
 #include "shim/session/session.h"
 
@@ -217,6 +218,8 @@ DOOR int ioctl(int fd, unsigned long request, ...)
 		*(int *)argument = available(fd, entry, *(int *)argument);
 	if (result == 0 && entry && (request == SIOCOUTQ || request == SIOCOUTQNSD))
 		*(int *)argument = queued(fd, entry, request == SIOCOUTQNSD);
+	else if (result == 0 && request == SIOCOUTQ && table_size && standin_is(fd, NULL))
+		*(int *)argument = 0; /* what it sees to its end, and a byte that it leaves */
 	return result;
 }
 

@@ -330,12 +330,43 @@ static int lowat_of(int fd, uint64_t entry, int lowat)
 	return lowat;
 }
 
+/* Options of TCP and IP change nothing that a carried connection's program could see. */
+static bool is_carried_option(int fd, int level)
+{
+	return (errno == EOPNOTSUPP || errno == ENOPROTOOPT) &&
+	       (level == IPPROTO_TCP || level == IPPROTO_IP || level == IPPROTO_IPV6) &&
+	       standin_is(fd, NULL);
+}
+
+/* How TCP is doing is the carrier's to know; a program that asks takes "not at all" for the end of
+ * the connection (Samba does, where its client has several). */
+static bool carried_option(int fd, int name, void *value, socklen_t *length)
+{
+	int said = kernel_poll(fd, POLLRDHUP), at_once = 1;
+	struct tcp_info info = {.tcpi_rto = 200000 /* Linux's least, us */};
+	info.tcpi_state = said & POLLHUP     ? TCP_CLOSE
+	                  : said & POLLRDHUP ? TCP_CLOSE_WAIT
+	                                     : TCP_ESTABLISHED;
+	const void *from = name == TCP_INFO ? (void *)&info : &at_once;
+	socklen_t size = name == TCP_INFO ? sizeof info : sizeof at_once;
+	if ((name != TCP_INFO && name != TCP_NODELAY) || !value || !length)
+		return false;
+	*length = *length < size ? *length : size;
+	memcpy(value, from, *length);
+	return true;
+}
+
 DOOR int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 {
 	uint64_t entry = table_session(fd);
 	if (entry && level == IPPROTO_TCP && name == TCP_ZEROCOPY_RECEIVE)
 		return (int)outcome_report(OUTCOME_ERRNO - ENOPROTOOPT, true);
-	int result = real.getsockopt(fd, level, name, value, length);
+	int saved = errno, result = real.getsockopt(fd, level, name, value, length);
+	if (result < 0 && level == IPPROTO_TCP && table_size && is_carried_option(fd, level) &&
+	    carried_option(fd, name, value, length)) {
+		errno = saved;
+		return 0;
+	}
 	if (result == 0 && entry && level == SOL_SOCKET && name == SO_ERROR &&
 	    *length == sizeof(int))
 		*(int *)value = pending_error(fd, entry, *(int *)value);
@@ -386,14 +417,6 @@ static bool resizes(int level, int name)
 {
 	return level == SOL_SOCKET ? name == SO_SNDBUF || name == SO_SNDBUFFORCE
 	                           : level == IPPROTO_TCP && name == TCP_NOTSENT_LOWAT;
-}
-
-/* Options of TCP and IP change nothing that a carried connection's program could see. */
-static bool is_carried_option(int fd, int level)
-{
-	return (errno == EOPNOTSUPP || errno == ENOPROTOOPT) &&
-	       (level == IPPROTO_TCP || level == IPPROTO_IP || level == IPPROTO_IPV6) &&
-	       standin_is(fd, NULL);
 }
 
 DOOR int setsockopt(int fd, int level, int name, const void *value, socklen_t length)

@@ -2,6 +2,7 @@
 /* Connections sent to another process (unix(7), SCM_RIGHTS), one and two at a time. */
 #include "../trace.h"
 
+#include <netinet/tcp.h>
 #include <sys/un.h>
 
 static void pass(int to, const int *fds, int count)
@@ -38,15 +39,40 @@ static int take(int from, int *fds)
 	return count;
 }
 
+/* It is still TCP to whoever has it now (Samba drops a connection that is not).  0: all right. */
+static int ask(int fd, int state)
+{
+	struct tcp_info info = {0};
+	socklen_t length = sizeof(info);
+	int on = 1, queued = 1;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) || info.tcpi_state != state)
+		return 1;
+	length = 1;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) || length != 1)
+		return 2;
+	MUST(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
+	on = 0;
+	length = sizeof(on);
+	if (getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &length) || !on)
+		return 3;
+	while (queued)
+		MUST(ioctl(fd, SIOCOUTQ, &queued));
+	return 0;
+}
+
 /* Answers on each connection it is given with what came, until its end. */
 static void serve(int from)
 {
 	int fds[2], count = take(from, fds);
 	char buffer[1000];
 	for (int i = 0; i < count; i++) {
+		int wrong = ask(fds[i], TCP_ESTABLISHED);
 		ssize_t got;
 		while ((got = read(fds[i], buffer, sizeof(buffer))) > 0)
 			write_all(fds[i], buffer, (size_t)got);
+		wrong = wrong ? wrong : ask(fds[i], TCP_CLOSE_WAIT);
+		if (wrong)
+			_exit(wrong);
 		close(fds[i]);
 	}
 	_exit(0);
