@@ -186,6 +186,17 @@ say second "get big $tmp/got" 'getting file'
 cmp "$tmp/got" "$tmp/big" || fail "the file arrived changed"
 say first 'ls 1' 'blocks of size'
 
+if command -v smbtorture >/dev/null; then
+	step "Samba's own tests of leases that several connections share"
+	for n in lease.lock1 lease.complex1 lease.v2_complex2; do
+		"${as_client[@]}" smbtorture -s "$tmp/smb.conf" -p "$port" -U nobody% \
+			//localhost/threads "smb2.$n" >"$tmp/torture.out" 2>&1 ||
+			fail "smbtorture smb2.$n failed"
+	done
+else
+	echo "  (left out: no smbtorture here)"
+fi
+
 step "clients killed in the middle of an upload and of a download"
 uploads
 kill -KILL -- "-$spawned"
