@@ -50,7 +50,6 @@ static int move_up(int fd, int lowest)
 	return moved;
 }
 
-/* Absolute paths begin at the root of the day the watch was made, in a chroot too. */
 static const char *below_root(const char *path)
 {
 	path += strspn(path, "/");
@@ -59,13 +58,13 @@ static const char *below_root(const char *path)
 
 static int open_from(int root, const char *path, int flags)
 {
-	return root == -1 ? open(path, flags) : openat(root, below_root(path), flags);
+	return openat(root, root == AT_FDCWD ? path : below_root(path), flags);
 }
 
 static bool stat_from(int root, const char *path, struct source_stamp *stamp)
 {
 	struct stat st;
-	bool good = root == -1 ? !stat(path, &st) : !fstatat(root, below_root(path), &st, 0);
+	bool good = !fstatat(root, root == AT_FDCWD ? path : below_root(path), &st, 0);
 	if (good)
 		*stamp = source_stamp_of(&st);
 	return good;
@@ -195,7 +194,8 @@ static bool add_all(struct policy_watch *w, const char *path, const struct polic
 	return add_identities(w, p);
 }
 
-struct policy_watch *policy_watch_new(const char *path, const struct policy *p, int lowest_fd)
+struct policy_watch *policy_watch_new(const char *path, const struct policy *p, int root,
+                                      int lowest_fd)
 {
 	struct policy_watch *w = calloc(1, sizeof(*w));
 	if (!w)
@@ -203,7 +203,7 @@ struct policy_watch *policy_watch_new(const char *path, const struct policy *p, 
 	w->most = 2 * SOURCE_FILES_MAX + (p ? 4 * p->identity_count : 0);
 	w->storage = storage_new();
 	w->lowest_fd = lowest_fd;
-	w->root = move_up(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), lowest_fd);
+	w->root = root;
 	if (w->storage) {
 		w->files = storage_get(w->storage, w->most * sizeof(*w->files));
 		w->folders = storage_get(w->storage, w->most * sizeof(*w->folders));
@@ -222,8 +222,6 @@ void policy_watch_free(struct policy_watch *w)
 	for (size_t i = 0; i < w->folder_count; i++)
 		if (w->folders[i].fd != -1)
 			close(w->folders[i].fd);
-	if (w->root != -1)
-		close(w->root);
 	storage_free(w->storage);
 	free(w);
 }
@@ -275,5 +273,5 @@ bool policy_watch_owns(const struct policy_watch *w, int fd)
 	for (size_t i = 0; i < w->folder_count; i++)
 		if (w->folders[i].fd == fd)
 			return true;
-	return fd == w->root;
+	return false;
 }

@@ -18,9 +18,11 @@ struct policy_watch;
 /* Takes note of `path`, of the files it includes and, if p is not NULL, of its identity files.
  * What p was read from counts as it was when it was read, so nothing that happened since is missed.
  * Where a reload fails because of an identity, a watch made of the new snapshot sees the missing
- * file arrive; the old watch would not know of it.  Directory descriptors are
+ * file arrive; the old watch would not know of it.  Absolute paths
+ * begin at `root` (AT_FDCWD: at the root), which stays the caller's.  Directory descriptors are
  * opened O_PATH|O_CLOEXEC and moved at or above `lowest_fd`.  NULL when memory is out. */
-struct policy_watch *policy_watch_new(const char *path, const struct policy *p, int lowest_fd);
+struct policy_watch *policy_watch_new(const char *path, const struct policy *p, int root,
+                                      int lowest_fd);
 void policy_watch_free(struct policy_watch *w);
 
 /* Has any of the files changed (or appeared, or gone) since the watch was made or last asked?

@@ -5,6 +5,7 @@
 #include "shim/base/guard.h"
 #include "shim/base/kernel.h"
 #include "shim/base/real.h"
+#include "shim/base/root.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -118,7 +119,10 @@ static void to_stderr(const char *line, size_t size)
 
 static void to_file(const char *line, size_t size)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	const char *file = path;
+	int root = root_of(&file);
+	int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+	int fd = openat(root, file, flags, 0640);
 	if (fd < 0)
 		return;
 	(void)!real.write(fd, line, size);

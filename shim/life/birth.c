@@ -8,6 +8,7 @@
 #include "shim/base/names.h"
 #include "shim/base/process.h"
 #include "shim/base/real.h"
+#include "shim/base/root.h"
 #include "shim/base/table.h"
 #include "shim/life/descriptor.h"
 #include "shim/session/pending.h"
@@ -40,7 +41,7 @@ bool birth_is_tcp(int fd, const struct sockaddr *address)
 
 static bool own(int fd)
 {
-	return registry_owns(fd) || rulebook_owns(fd);
+	return registry_owns(fd) || rulebook_owns(fd) || root_owns(fd);
 }
 
 void birth_guard_own(void)

@@ -3,6 +3,7 @@
 #include "shim/base/log.h"
 #include "shim/base/process.h"
 #include "shim/base/real.h"
+#include "shim/base/root.h"
 #include "shim/base/table.h"
 #include "shim/life/birth.h"
 #include "shim/life/carrier.h"
@@ -87,7 +88,7 @@ static void complain(const char *message)
 }
 
 /*
- * After each line works: libc without us; who we are; speaking; the registry's settings; the
+ * After each line works: libc without us; who we are, and where; speaking; the registry's settings; the
  * policy and its identities, while the program may still read them; the table, from where on
  * connections are seen; those that are there already; forks.  A set-uid program (getauxval(3),
  * AT_SECURE) would take its policy from whoever starts it, so the environment is not looked at.
@@ -98,6 +99,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	real_resolve();
 	real_look_behind();
 	process_begin();
+	root_begin(process_lowest_own());
 	if (getauxval(AT_SECURE))
 		environment = NULL;
 	const char *log_spec = read_environment(environment);

@@ -4,6 +4,7 @@
 
 #include "shim/base/real.h"
 #include "shim/base/reserve.h"
+#include "shim/base/root.h"
 #include "shim/registry/sweep.h"
 
 #include <dirent.h>
@@ -82,10 +83,11 @@ static bool trusted(int dir, enum trust trust)
 static int open_place(const struct place *place)
 {
 	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (place->trust == ANYBODY ? 0 : O_NOFOLLOW);
-	int dir = open(place->path, flags);
+	const char *path = place->path;
+	int root = root_of(&path), dir = openat(root, path, flags);
 
-	if (dir < 0 && errno == ENOENT && !mkdir(place->path, place->mode & 0777)) {
-		dir = open(place->path, flags);
+	if (dir < 0 && errno == ENOENT && !mkdirat(root, path, place->mode & 0777)) {
+		dir = openat(root, path, flags);
 		if (dir >= 0 && place->mode & S_ISVTX && fchmod(dir, place->mode)) {
 			/* Others will have to use their own directories. */
 		}

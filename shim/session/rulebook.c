@@ -5,6 +5,7 @@
 #include "shim/base/guard.h"
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
+#include "shim/base/root.h"
 #include "shim/base/table.h"
 
 #include <pthread.h>
@@ -127,6 +128,13 @@ static void note_inheritance(const struct policy *p)
 	__atomic_store_n(&inherits, asked, __ATOMIC_RELAXED);
 }
 
+static struct policy_watch *watch_over(const struct policy *p)
+{
+	const char *path = settings.path;
+	int root = root_of(&path);
+	return policy_watch_new(settings.path, p, root, settings.lowest_fd);
+}
+
 /*
  * While the policy is broken the policy alone is watched; an identity file that was broken is
  * watched as long as the policy names it.
@@ -134,12 +142,12 @@ static void note_inheritance(const struct policy *p)
 static void renew(const char *consequence)
 {
 	struct policy_findings findings = {0};
-	swap_watch(policy_watch_new(settings.path, NULL, settings.lowest_fd));
+	swap_watch(watch_over(NULL));
 	int folder = watch ? policy_watch_directory(watch) : -1;
 	struct policy *policy = policy_load(settings.path, folder, &findings);
 	struct rulebook *r = NULL;
 	if (policy) {
-		swap_watch(policy_watch_new(settings.path, policy, settings.lowest_fd));
+		swap_watch(watch_over(policy));
 		r = watch ? equip(policy, watch, &findings) : NULL;
 	}
 	report(&findings, consequence);

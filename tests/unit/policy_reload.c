@@ -68,7 +68,7 @@ Test(policy_reload, each_file_counts_once)
 	write_file("k", "k");
 	struct policy *p = load(in_folder("p"), -1);
 	cr_assert(p);
-	struct policy_watch *w = policy_watch_new(in_folder("p"), p, LOWEST);
+	struct policy_watch *w = policy_watch_new(in_folder("p"), p, AT_FDCWD, LOWEST);
 	cr_assert(w);
 	cr_expect(!policy_watch_changed(w));
 	static const char *const changes[] = { "p", "more", "c", "k", "t" };
@@ -88,7 +88,7 @@ Test(policy_reload, what_changed_between_load_and_watch_is_noticed)
 	write_file("p", IDENTITY);
 	struct policy *p = load(in_folder("p"), -1);
 	write_file("p", IDENTITY "\n");
-	struct policy_watch *w = policy_watch_new(in_folder("p"), p, LOWEST);
+	struct policy_watch *w = policy_watch_new(in_folder("p"), p, AT_FDCWD, LOWEST);
 	cr_expect(policy_watch_changed(w));
 	cr_expect(!policy_watch_changed(w));
 	policy_watch_free(w);
@@ -98,7 +98,7 @@ Test(policy_reload, what_changed_between_load_and_watch_is_noticed)
 Test(policy_reload, a_broken_include_that_is_mended_is_noticed)
 {
 	write_file("p", "version = 1; rules = ();\n");
-	struct policy_watch *w = policy_watch_new(in_folder("p"), NULL, LOWEST);
+	struct policy_watch *w = policy_watch_new(in_folder("p"), NULL, AT_FDCWD, LOWEST);
 	write_file("more", "broken ( ");
 	write_file("p", "version = 1; rules = ();\n@include \"more\"\n");
 	cr_expect(policy_watch_changed(w));
@@ -108,7 +108,7 @@ Test(policy_reload, a_broken_include_that_is_mended_is_noticed)
 	policy_watch_free(w);
 
 	write_file("more", "broken ( ");
-	w = policy_watch_new(in_folder("p"), NULL, LOWEST);
+	w = policy_watch_new(in_folder("p"), NULL, AT_FDCWD, LOWEST);
 	cr_expect(!policy_watch_changed(w));
 	write_file("more", "# mended");
 	cr_expect(policy_watch_changed(w));
@@ -124,8 +124,9 @@ Test(policy_reload, a_swapped_link_is_noticed_and_followed)
 	write_file("two/p", IDENTITY);
 	cr_assert_eq(symlink("one", in_folder("..data")), 0);
 	cr_assert_eq(symlink("..data/p", in_folder("p")), 0);
-	struct policy_watch *file = policy_watch_new(in_folder("p"), NULL, LOWEST);
-	struct policy_watch *through = policy_watch_new(in_folder("..data/p"), NULL, LOWEST);
+	struct policy_watch *file = policy_watch_new(in_folder("p"), NULL, AT_FDCWD, LOWEST);
+	struct policy_watch *through =
+		policy_watch_new(in_folder("..data/p"), NULL, AT_FDCWD, LOWEST);
 
 	cr_assert_eq(symlink("two", in_folder("..new")), 0);
 	cr_assert_eq(rename(in_folder("..new"), in_folder("..data")), 0);
@@ -148,7 +149,7 @@ Test(policy_reload, its_descriptors_are_high_and_known)
 	struct policy *p = load(in_folder("p"), -1);
 	int before = open("/dev/null", O_RDONLY);
 	close(before);
-	struct policy_watch *w = policy_watch_new(in_folder("p"), p, LOWEST);
+	struct policy_watch *w = policy_watch_new(in_folder("p"), p, AT_FDCWD, LOWEST);
 	int after = open("/dev/null", O_RDONLY);
 	close(after);
 	cr_expect_eq(before, after, "a low descriptor is taken");
@@ -161,7 +162,7 @@ Test(policy_reload, its_descriptors_are_high_and_known)
 	int owned = 0;
 	for (int fd = 0; fd < 1024; fd++)
 		owned += policy_watch_owns(w, fd);
-	cr_expect_eq(owned, 2, "the root and one folder, not %d", owned);
+	cr_expect_eq(owned, 1, "one folder, not %d", owned);
 	write_file("c", "text");
 	char text[8] = "";
 	int fd = policy_watch_open(w, p->identities[0].certificate);
@@ -178,14 +179,15 @@ static int inside_chroot(void)
 {
 	write_file("p", IDENTITY "@include \"more\"\n");
 	write_file("more", "");
-	struct policy_watch *w = policy_watch_new(in_folder("p"), NULL, LOWEST);
+	int root = open("/", O_PATH | O_DIRECTORY);
+	struct policy_watch *w = policy_watch_new(in_folder("p"), NULL, root, LOWEST);
 	mkdir(in_folder("one"), 0700);
 	mkdir(in_folder("two"), 0700);
 	write_file("one/q", "# 1");
 	write_file("two/q", "# 2");
 	if (symlink("one", in_folder("link")))
 		return 8;
-	struct policy_watch *linked = policy_watch_new(in_folder("link/q"), NULL, LOWEST);
+	struct policy_watch *linked = policy_watch_new(in_folder("link/q"), NULL, root, LOWEST);
 	char cage[256];
 	snprintf(cage, sizeof(cage), "%s", in_folder("cage"));
 	int old = open(folder, O_PATH | O_DIRECTORY);
@@ -218,6 +220,10 @@ static int inside_chroot(void)
 	int found = p && findings.count == 0 ? 0 : 6;
 	policy_findings_clear(&findings);
 	policy_free(p);
+	policy_watch_free(w);
+	w = policy_watch_new(in_folder("p"), NULL, root, LOWEST);
+	if (policy_watch_directory(w) < 0)
+		return 9;
 	policy_watch_free(w);
 	return found;
 }
