@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -175,6 +176,11 @@ static long enter(long number, const long *a)
 	case SYS_execve: return execve(p[0], p[1], p[2]);
 	case SYS_execveat: return execveat(fd, p[1], p[2], p[3], a[4]);
 	case SYS_exit_group: _exit(a[0]);
+#ifdef SYS_getrlimit
+	case SYS_getrlimit: return getrlimit(a[0], p[1]);
+	case SYS_setrlimit: return setrlimit(a[0], p[1]);
+#endif
+	case SYS_prlimit64: return prlimit64(a[0], a[1], p[2], p[3]);
 
 	case SYS_io_uring_setup:
 		if (is_refused())

@@ -9,6 +9,7 @@
 #include "shim/base/process.h"
 #include "shim/life/carrier.h"
 #include "shim/life/environment.h"
+#include "shim/life/limit.h"
 #include "shim/session/session.h"
 
 #include <fcntl.h>
@@ -76,6 +77,7 @@ static void keep_on_exec(int fd)
 
 void exec_guard(void)
 {
+	limit_settle();
 	if (!table_end())
 		return;
 	if (!process_is_guest())

@@ -3,6 +3,7 @@
 #include "shim/life/fork.h"
 
 #include "shim/life/door.h"
+#include "shim/life/limit.h"
 
 #include "shim/base/arena.h"
 #include "shim/base/guard.h"
@@ -78,18 +79,23 @@ static void claim(int fd, uint64_t entry)
 		*mark = 2;
 }
 
-static void begin(void)
+void fork_exclude(void)
 {
-	static unsigned count;
 	guard_enter();
 	pthread_mutex_lock(&forking);
-	unborn = -(pid_t)((unsigned)process_id << 9 | ++count % 512);
 }
 
-static void end(void)
+void fork_admit(void)
 {
 	pthread_mutex_unlock(&forking);
 	guard_leave();
+}
+
+static void begin(void)
+{
+	static unsigned count;
+	fork_exclude();
+	unborn = -(pid_t)((unsigned)process_id << 9 | ++count % 512);
 }
 
 /* The order in which they are taken anywhere. */
@@ -122,7 +128,7 @@ static void in_parent(void)
 	gate_open();
 	unlock();
 	each_session(forget);
-	end();
+	fork_admit();
 }
 
 static void in_child(void)
@@ -134,7 +140,7 @@ static void in_child(void)
 	each_session(claim);
 	each_session(forget);
 	registry_forked();
-	end();
+	fork_admit();
 }
 
 static void unhold(int fd, uint64_t entry)
@@ -161,13 +167,11 @@ static pid_t settle(pid_t pid)
 	if (pid == 0 || !table_end())
 		return pid;
 	int saved = errno;
-	guard_enter();
-	pthread_mutex_lock(&forking);
+	fork_exclude();
 	child = pid;
 	each_session(pid < 0 ? unhold : claim_for_child);
 	each_session(forget);
-	pthread_mutex_unlock(&forking);
-	guard_leave();
+	fork_admit();
 	errno = saved;
 	return pid;
 }
@@ -261,6 +265,7 @@ struct hidden {
 	void *link;
 	pid_t *kept; /* where it is our own child, else NULL */
 	struct process_thread thread;
+	struct rlimit64 limit;
 	pid_t pid; /* or -errno */
 };
 
@@ -373,6 +378,7 @@ static int between(void *argument)
 	if (h->kept)
 		process_renew_thread(&h->thread);
 	process_begin();
+	limit_lower(h->limit, true);
 	session_forked();
 	gate_renew();
 	unlock();
@@ -386,7 +392,7 @@ static int between(void *argument)
 
 pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link), void *link)
 {
-	struct hidden h = {entry, socket, other, work, link, NULL, {0}, -EBADF};
+	struct hidden h = {entry, socket, other, work, link, .pid = -EBADF};
 	if (!real._Fork)
 		return -ENOSYS;
 	enum { STACK = 256 * 1024 };
@@ -399,12 +405,14 @@ pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link
 	h.kept = place_to_keep(&h.thread);
 	if (session_hold(entry, unborn)) {
 		lock();
+		h.limit = limit_lift();
 		pid_t middle = __clone(between, stack + STACK, CLONE_VM | CLONE_VFORK, &h);
 		if (middle < 0)
 			h.pid = -errno;
 		else
 			while (waitpid(middle, NULL, __WCLONE) < 0 && errno == EINTR)
 				;
+		limit_lower(h.limit, false);
 		gate_open();
 		unlock();
 		if (h.pid < 0)
@@ -412,7 +420,7 @@ pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link
 		else if (h.kept)
 			*h.kept = h.pid;
 	}
-	end();
+	fork_admit();
 	munmap(stack, STACK);
 	errno = saved;
 	return h.pid;

@@ -88,8 +88,8 @@ static void complain(const char *message)
 }
 
 /*
- * After each line works: libc without us; who we are, and where; speaking; the registry's settings; the
- * policy and its identities, while the program may still read them; the table, from where on
+ * After each line works: libc without us; who we are, and where; speaking; the registry's settings;
+ * the policy and its identities, while the program may still read them; the table, from where on
  * connections are seen; those that are there already; forks.  A set-uid program (getauxval(3),
  * AT_SECURE) would take its policy from whoever starts it, so the environment is not looked at.
  */
