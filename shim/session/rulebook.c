@@ -15,7 +15,7 @@
 static struct rulebook_settings settings;
 static struct rulebook *current;   /* under the lock */
 static struct policy_watch *watch; /* under the lock */
-static bool inherits;              /* see rulebook_inherits() */
+static bool inherits = true;       /* see rulebook_inherits() */
 static int64_t looked_at;          /* under the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 

@@ -34,8 +34,9 @@ void rulebook_start(const struct rulebook_settings *settings);
 /* Could this program ever have a session, or a connection refused?  After rulebook_start(). */
 bool rulebook_concerns(void);
 
-/* Does a rule ask that what this program starts is sleeved, too?  Takes no lock, so that it can be
- * asked between fork and exec. */
+/* Does a rule ask that what this program starts is sleeved, too?  Yes as long as there has been no
+ * valid policy, which may ask for it: nobody must get round that by starting programs.  Takes no
+ * lock, so that it can be asked between fork and exec. */
 bool rulebook_inherits(void);
 
 /* The rulebook in force, counted; NULL: there is no valid policy, refuse. */

@@ -64,6 +64,11 @@ os.execvpe("env", ["env"], {"EXECED": "1"})'
 	[ "$(echo "$out" | grep -c "^LD_PRELOAD=$library$")" = 2 ] || fail "$what: $out"
 fi
 
+what="a broken policy, which might have asked for it"
+echo 'version = 1; rules = ( broken' >"$tmp/policy.conf"
+sleeved env -i A=b env
+expect 0 "LD_PRELOAD=$library" "SLEEVE_POLICY=$tmp/policy.conf" A=b
+
 # ---- left alone
 for way in '|' '|inherit = false;' 'inherit = true;|inherit = false;' \
 	'inherit = true;|programs = ["/no/such"];'; do
