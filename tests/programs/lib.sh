@@ -416,7 +416,8 @@ session_open() # SIDE PORT
 		"$tmp/sessions.json" >/dev/null
 }
 
-# session_right SIDE PORT PEER [GROUP]: while a connection is open, its record is right in all.
+# session_right SIDE PORT PEER [GROUP]: while a connection is open, its record is right in all, and
+# names $rule or the rule of that side.
 session_right()
 {
 	local direction=in said
@@ -425,7 +426,7 @@ session_right()
 	AWAIT=8
 	await "a session with verdict tls, side $1, port $2" session_open "$1" "$2"
 	unset AWAIT
-	said=$(jq -r --arg side "$1" --arg port "$2" --arg rule "$name $direction" \
+	said=$(jq -r --arg side "$1" --arg port "$2" --arg rule "${rule:-$name $direction}" \
 		--arg engine "${engine:-inline}" --arg peer "$3" \
 		--arg group "${4:-X25519MLKEM768}" "$of_side"' |
 		.[] | select(.verdict != "pending") | . as $s |
@@ -690,6 +691,20 @@ netcat_hold()
 	echo held >&"$typed"
 	spawn held "${as_client[@]}" "$1" 127.0.0.1 "$2" <"$tmp/typed"
 	await "$1 to be answered" grep -qs held "$tmp/held.out"
+}
+
+# What a carrier ends with leaves none behind.
+no_carrier()
+{
+	[ "$MODE" != bare ] || return 0
+	step "no carrier is left"
+	await "the carriers to end" carriers_gone
+}
+
+carriers_gone()
+{
+	! "$BUILD/sleeve" sessions --json --rundir "$tmp/run" |
+		jq -e '.[] | select(.verdict == "tls" or .verdict == "pending")' >/dev/null
 }
 
 # nginx_paths FOLDER: its temporary files, for a configuration.

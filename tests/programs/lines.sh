@@ -66,17 +66,3 @@ leaves()
 	[ $? -eq 137 ] || fail "the client was not killed"
 	heard failed
 }
-
-# What a carrier ends with leaves none behind.
-no_carrier()
-{
-	[ "$MODE" != bare ] || return 0
-	step "no carrier is left"
-	await "the carriers to end" carriers_gone
-}
-
-carriers_gone()
-{
-	! "$BUILD/sleeve" sessions --json --rundir "$tmp/run" |
-		jq -e '.[] | select(.verdict == "tls" or .verdict == "pending")' >/dev/null
-}
