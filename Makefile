@@ -87,6 +87,9 @@ $(BUILD)/obj/%.o: %.c | $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(FLAGS) $(CFLAGS) -c -o $@ $<
 
+# The run-time library of a sanitizer asks for limits before it is ready for what it instruments.
+$(call objects,shim/base/real.c shim/life/limit.c): FLAGS := $(filter-out -fsanitize=%,$(FLAGS))
+
 $(BUILD)/exports.map: shim/calls.def
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)sed -n -e '1i { global:' -e '$$a local: *; };' \
