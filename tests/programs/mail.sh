@@ -5,6 +5,7 @@
 # master's sockets; smtp(8) and lmtp(8) bring the mail on.
 . "$(dirname "$0")/lib.sh"
 begin mail curl dovecot doveadm /usr/bin/python3
+[ -z "${SANITIZE:-}" ] || skip "what the masters start has no settings of a sanitizer"
 case $(dovecot --version) in 2.[0-3].*) ;; *) skip "this Dovecot has another configuration" ;; esac
 if [ "$(id -u)" -eq 0 ]; then
 	getent passwd dovecot dovenull nobody >/dev/null || skip "Dovecot's users are not here"
