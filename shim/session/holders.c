@@ -210,10 +210,12 @@ bool session_drop(uint64_t entry, int fd, bool patient)
 		}
 		session_end(s, fd);
 	} else {
+		struct rulebook *rulebook = s->rulebook;
 		change_holder(s, own_name(), 0);
 		s->holder_count--;
 		show_another(s);
 		session_leave(s);
+		rulebook_put(rulebook); /* each process counts for itself */
 	}
 	errno = saved;
 	return true;

@@ -315,6 +315,21 @@ Test(session_life, a_death_under_the_lock_ends_it)
 	link_free(l);
 }
 
+Test(session_life, who_leaves_it_to_others_keeps_no_count)
+{
+	struct link_pair *l = link_opened(POLICY_ACCEPT);
+	struct session *s = enter(l);
+	struct rulebook *r = s->rulebook;
+	session_leave(s);
+	cr_assert_eq(r->holders, 2);
+	session_hold(l->entry, -7);
+	link_close(l);
+	cr_expect_eq(r->holders, 1, "a reload would leave it in memory");
+	cr_expect_eq(enter(l)->state, SESSION_OPEN);
+	session_leave(session_at(l->entry));
+	link_free(l);
+}
+
 Test(session_life, sessions_leave_nothing_behind)
 {
 	uint32_t slot = 77;
