@@ -189,6 +189,19 @@ static void show_another(struct session *s)
 			registry_pid(s->registry, s->holders[i]);
 }
 
+/* What this process has counted, or inherited, in memory that the others do not share. */
+static struct rulebook *leave_to_others(struct session *s)
+{
+	change_holder(s, own_name(), 0);
+	s->holder_count--;
+	show_another(s);
+	if (s->tls && s->tls_maker == process_id) {
+		tls_leave(s->tls);
+		s->tls_maker = 0;
+	}
+	return s->rulebook;
+}
+
 bool session_drop(uint64_t entry, int fd, bool patient)
 {
 	int saved = errno;
@@ -210,12 +223,9 @@ bool session_drop(uint64_t entry, int fd, bool patient)
 		}
 		session_end(s, fd);
 	} else {
-		struct rulebook *rulebook = s->rulebook;
-		change_holder(s, own_name(), 0);
-		s->holder_count--;
-		show_another(s);
+		struct rulebook *rulebook = leave_to_others(s);
 		session_leave(s);
-		rulebook_put(rulebook); /* each process counts for itself */
+		rulebook_put(rulebook);
 	}
 	errno = saved;
 	return true;

@@ -138,6 +138,13 @@ void tls_free(struct tls *t, struct region *region)
 	leave(call);
 }
 
+void tls_leave(struct tls *t)
+{
+	gate_enter();
+	wolfSSL_CTX_free(wolfSSL_get_SSL_CTX(ssl_of(t)));
+	gate_leave();
+}
+
 /* ---- why it failed ------------------------------------------------------------------------- */
 
 /* The alert the peer sent us; it says more than our own error does. */

@@ -86,6 +86,8 @@ void tls_context_free(struct tls_context *context);
 struct tls *tls_new(struct tls_context *context, struct tls_peer *peer, struct tls_io *io);
 /* Sends nothing.  Where io->abandoned was ever set, wiping the region has to do. */
 void tls_free(struct tls *t, struct region *region);
+/* For the process that made it, where others go on with it: the context is its own again. */
+void tls_leave(struct tls *t);
 
 enum tls_result tls_handshake(struct tls *t, struct tls_peer *peer, struct tls_io *io,
                               enum registry_reason *reason);

@@ -326,7 +326,8 @@ Test(session_life, who_leaves_it_to_others_keeps_no_count)
 	link_close(l);
 	cr_expect_eq(r->holders, 1, "a reload would leave it in memory");
 	cr_expect_eq(enter(l)->state, SESSION_OPEN);
-	session_leave(session_at(l->entry));
+	cr_expect_eq(s->tls_maker, 0, "another may let go of it once more");
+	session_leave(s);
 	link_free(l);
 }
 

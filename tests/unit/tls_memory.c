@@ -137,6 +137,24 @@ Test(tls_memory, contexts_are_freed)
 	cr_expect_eq(heap_top(), top, "the heap grew by %zd bytes", (ssize_t)(heap_top() - top));
 }
 
+Test(tls_memory, contexts_are_freed_where_others_go_on)
+{
+	uintptr_t top = 0;
+	for (int i = 0; i < 50; i++) {
+		connect_once();
+		tls_leave(client->tls);
+		tls_leave(server->tls);
+		client->abandoned = server->abandoned = true;
+		stop();
+		tls_context_free(client->context);
+		tls_context_free(server->context);
+		client->context = server->context = NULL;
+		if (i == 0)
+			top = heap_top();
+	}
+	cr_expect_eq(heap_top(), top, "the heap grew by %zd bytes", (ssize_t)(heap_top() - top));
+}
+
 static size_t resident_pages(const void *p)
 {
 	unsigned char pages[ARENA_REGION / 4 * 3 / 4096];
