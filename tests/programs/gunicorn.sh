@@ -105,14 +105,6 @@ slow_ends()
 	[ "$(tail -n 1 "$tmp/held.out")" = ended ] || fail "the held answer came to harm"
 }
 
-none_of() # PIDS
-{
-	local pid
-	for pid in $1; do
-		! alive "$pid" || return
-	done
-}
-
 mkdir "$tmp/nginx"
 chmod 0777 "$tmp/nginx"
 mkfifo "$tmp/go" && exec {go}<>"$tmp/go"

@@ -227,6 +227,14 @@ ended() # PID
 	! alive "$1"
 }
 
+none_of() # PIDS
+{
+	local pid
+	for pid in $1; do
+		! alive "$pid" || return
+	done
+}
+
 # Asks the kernel, because a probe that connects would be a peer to a sleeved server.
 listening() # PORT
 {
