@@ -45,6 +45,7 @@ bool session_hold(uint64_t entry, pid_t unborn)
 	if (s->holder_count >= SESSION_HOLDERS)
 		forget_the_dead(s);
 	s->holder_count++;
+	s->doubted_at = 0;
 	change_holder(s, 0, unborn);
 	registry_share(s->registry);
 	session_leave(s);
@@ -119,25 +120,48 @@ void session_reclaim(uint64_t entry)
 	session_leave(s);
 }
 
+/* Whose child it is, by the name that it has until its pid is known (life/fork.c). */
+static pid_t parent_of(pid_t unborn)
+{
+	return (pid_t)(-(uint32_t)unborn >> 9);
+}
+
 bool session_is_orphan(const struct session *s)
 {
 	uint32_t dead = 0;
 	for (int i = 0; i < SESSION_HOLDERS; i++) {
 		pid_t pid = __atomic_load_n(&s->holders[i], __ATOMIC_RELAXED);
-		if (pid < 0 || (pid && kernel_lives(pid)))
+		if (pid && kernel_lives(pid < 0 ? parent_of(pid) : pid))
 			return false;
-		dead += pid > 0;
+		dead += pid != 0;
 	}
 	uint32_t all = __atomic_load_n(&s->holder_count, __ATOMIC_RELAXED);
 	return dead && dead == all && !process_elsewhere;
 }
 
+/*
+ * A parent that was killed in its fork may have left a child, which says its pid before it does
+ * anything else.  One that has not after so long was never born, or finds its connection broken.
+ */
+enum { WORD = 10 }; /* seconds */
+
+static bool awaits_word(struct session *s)
+{
+	bool unborn = false;
+	for (int i = 0; i < SESSION_HOLDERS; i++)
+		unborn |= __atomic_load_n(&s->holders[i], __ATOMIC_RELAXED) < 0;
+	int64_t now = kernel_now(), since = 0;
+	return unborn && (__atomic_compare_exchange_n(&s->doubted_at, &since, now, false,
+	                                              __ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+	                  now - since < WORD * INT64_C(1000000000));
+}
+
 static void sweep(uint32_t slot)
 {
 	struct session *s = arena_slot(slot);
-	if (table_names(slot) || !session_is_orphan(s) || !session_try(s))
+	if (table_names(slot) || !session_is_orphan(s) || awaits_word(s) || !session_try(s))
 		return;
-	if (session_is_orphan(s))
+	if (session_is_orphan(s) && !awaits_word(s))
 		session_bury(s);
 	else
 		session_leave(s);

@@ -114,6 +114,7 @@ struct session {
 	/* Processes that hold it.  More than fit are counted only. */
 	uint32_t holder_count;
 	pid_t holders[SESSION_HOLDERS];
+	int64_t doubted_at; /* when the sweep first saw a child that may never have been */
 
 	struct tls_peer peer; /* 16-byte address, names, verdict */
 	char name[254];       /* peer.expected points here */
@@ -188,8 +189,8 @@ void session_claim(uint64_t entry, pid_t unborn, pid_t now);
 void session_unhold(uint64_t entry, pid_t unborn);
 
 /* Is everybody who holds it known by a pid, and dead?  Without the lock a hint.  Who is in doubt
- * lives: a child that has no pid yet, a holder that is only counted, a pid of somebody else by
- * now. */
+ * lives: a child that has no pid yet while its parent lives, a holder that is only counted, a pid
+ * of somebody else by now. */
 bool session_is_orphan(const struct session *s);
 /*
  * Gives back the slots of sessions all of whose holders were killed, in the chunks this process

@@ -97,6 +97,7 @@ Test(session_sweep, who_is_in_doubt_lives)
 		{"one of two", 2, {dead, living}, NULL, 2, false},
 		{"this very process", 1, {getpid()}, NULL, 1, false},
 		{"a child without a pid", 1, {UNBORN}, NULL, 1, false},
+		{"of a living parent", 1, {-(living << 9 | 1)}, NULL, 1, false},
 		{"beside a dead one", 2, {dead, UNBORN}, NULL, 2, false},
 		{"one that is only counted", 2, {dead}, NULL, 1, false},
 		{"of many", SESSION_HOLDERS + 1, {0}, many, SESSION_HOLDERS, false},
@@ -111,6 +112,30 @@ Test(session_sweep, who_is_in_doubt_lives)
 		cr_expect_eq(is_over(l), rows[i].over, "%s", rows[i].what);
 		forget(l);
 	}
+}
+
+/* As session_hold() is told by a fork, in whose middle the parent was killed. */
+Test(session_sweep, a_child_that_was_never_born)
+{
+	const int64_t second = 1000000000;
+	pid_t holders[] = {dead, -(dead << 9 | 511)};
+	struct link_pair *l = held_by(2, holders, 2);
+	struct session *s = session_at(l->entry);
+	session_sweep();
+	session_sweep();
+	cr_expect_not(is_over(l), "it may say its pid yet");
+	s->doubted_at -= 11 * second;
+	session_claim(l->entry, holders[1], living);
+	session_sweep();
+	cr_expect_not(is_over(l), "it has said it");
+	must(session_hold(l->entry, holders[1]));
+	session_claim(l->entry, living, dead);
+	session_sweep();
+	cr_expect_not(is_over(l), "another has all the time again");
+	s->doubted_at -= 11 * second;
+	session_sweep();
+	cr_expect(is_over(l));
+	forget(l);
 }
 
 Test(session_sweep, nothing_of_it_is_left)
