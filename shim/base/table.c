@@ -43,6 +43,21 @@ static uint32_t count(uint64_t entry, int change)
 	return __atomic_add_fetch(&names[table_slot(entry)], (uint32_t)change, __ATOMIC_ACQ_REL);
 }
 
+bool table_pin(uint64_t entry)
+{
+	uint32_t *names_of = &names[table_slot(entry)];
+	uint32_t now = __atomic_load_n(names_of, __ATOMIC_RELAXED);
+	while (now && !__atomic_compare_exchange_n(names_of, &now, now + 1, false, __ATOMIC_ACQ_REL,
+	                                           __ATOMIC_RELAXED))
+		;
+	return now;
+}
+
+bool table_unpin(uint64_t entry)
+{
+	return count(entry, -1) == 0;
+}
+
 unsigned table_names(uint32_t slot)
 {
 	return __atomic_load_n(&names[slot], __ATOMIC_ACQUIRE);

@@ -84,6 +84,13 @@ bool table_change(int fd, uint64_t entry, uint64_t next);
 /* The same; *last: no other number of this process names the session any more. */
 bool table_release(int fd, uint64_t entry, uint64_t next, bool *last);
 
+/*
+ * While a copy is made its session has one name more: a thread that closes the number meanwhile is
+ * not the last.  False: it was.  The second: no number names it any more.
+ */
+bool table_pin(uint64_t entry);
+bool table_unpin(uint64_t entry);
+
 /* How many numbers of this process name the session of this slot. */
 unsigned table_names(uint32_t slot);
 

@@ -78,29 +78,29 @@ static bool may_copy(int fd, int to)
 	return fd == to || to < 0 || !is_unfit(to) || carrier_for_copy(fd, to);
 }
 
-/* What a copy of it will name. */
-static uint64_t entry_to_copy(int fd)
+static int refuse_copy(int to)
 {
-	uint64_t entry = table_get(fd);
-	if (table_unconnected(entry))
-		return TABLE_UNCONNECTED;
-	return (entry & 1) || entry == TABLE_CARRIED ? entry : 0;
+	int error = errno;
+	real.close(to);
+	errno = error;
+	return -1;
 }
 
 /* A copy whose number the kernel chose. */
 static int keep_copy(int fd, uint64_t entry, int to)
 {
-	if (to >= 0 && (entry & 1) && is_unfit(to)) {
-		if (!carrier_for_copy(fd, to)) {
-			int error = errno;
-			real.close(to);
-			errno = error;
-			return -1;
-		}
-		real.dup3(fd, to, real.fcntl(to, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
-		entry = entry_to_copy(fd);
-	}
+	bool unfit = to >= 0 && (entry & 1) && is_unfit(to);
+	if (!unfit)
+		descriptor_copied(entry, to);
+	descriptor_copying_ended(entry);
+	if (!unfit)
+		return to;
+	if (!carrier_for_copy(fd, to))
+		return refuse_copy(to);
+	real.dup3(fd, to, real.fcntl(to, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
+	entry = descriptor_copying(fd);
 	descriptor_copied(entry, to);
+	descriptor_copying_ended(entry);
 	return to;
 }
 
@@ -108,7 +108,7 @@ DOOR int dup(int fd)
 {
 	if (table_get(fd) == TABLE_OWN)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
-	uint64_t entry = entry_to_copy(fd);
+	uint64_t entry = descriptor_copying(fd);
 	return keep_copy(fd, entry, real.dup(fd));
 }
 
@@ -127,7 +127,7 @@ static int duplicate(int fd, int to, int flags, bool three)
 	if (fd != to && table_get(to) && !(flags & ~O_CLOEXEC) && within_limit(to) &&
 	    real.fcntl(fd, F_GETFD) >= 0)
 		descriptor_ending(to);
-	uint64_t entry = entry_to_copy(fd);
+	uint64_t entry = descriptor_copying(fd);
 	/* Another thread may be using `to` for something else: not as a bare socket, not for a
 	 * moment. */
 	bool closed = fd != to && (entry & 1) && (unsigned)to < table_size && !process_is_guest() &&
@@ -139,6 +139,7 @@ static int duplicate(int fd, int to, int flags, bool three)
 		descriptor_copied(entry, result);
 	else if (result < 0 && to >= 0 && table_get(to) == TABLE_CLOSING)
 		table_change(to, TABLE_CLOSING, TABLE_REFUSED);
+	descriptor_copying_ended(entry);
 	return result;
 }
 
@@ -157,11 +158,10 @@ static int control(int fd, int command, long argument)
 {
 	if (table_get(fd) == TABLE_OWN)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
-	uint64_t entry = entry_to_copy(fd);
-	int result = real.fcntl(fd, command, argument);
-	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-		return keep_copy(fd, entry, result);
-	return result;
+	if (command != F_DUPFD && command != F_DUPFD_CLOEXEC)
+		return real.fcntl(fd, command, argument);
+	uint64_t entry = descriptor_copying(fd);
+	return keep_copy(fd, entry, real.fcntl(fd, command, argument));
 }
 
 DOOR int fcntl(int fd, int command, ...)

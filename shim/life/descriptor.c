@@ -79,6 +79,29 @@ bool descriptor_is(int fd, uint64_t entry)
 	return cookie && cookie == kernel_cookie(fd);
 }
 
+static bool is_session(uint64_t entry)
+{
+	return (entry & 1) && table_slot(entry) < ARENA_SLOTS;
+}
+
+uint64_t descriptor_copying(int fd)
+{
+	uint64_t entry = table_get(fd);
+	if (table_unconnected(entry))
+		return TABLE_UNCONNECTED;
+	if (is_session(entry) && !process_is_guest())
+		return table_pin(entry) ? entry : TABLE_REFUSED;
+	if (entry == TABLE_CLOSING)
+		return TABLE_REFUSED;
+	return (entry & 1) || entry == TABLE_CARRIED ? entry : 0;
+}
+
+void descriptor_copying_ended(uint64_t entry)
+{
+	if (is_session(entry) && !process_is_guest() && table_unpin(entry))
+		session_drop(entry, NO_DESCRIPTOR, false);
+}
+
 static void copied_by_guest(uint64_t entry, int to)
 {
 	int saved = errno;
@@ -100,7 +123,7 @@ void descriptor_copied(uint64_t entry, int to)
 	if (!entry || (unsigned)to >= table_size)
 		return;
 	table_swap(to, entry);
-	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS && session_is_pending(entry))
+	if (is_session(entry) && session_is_pending(entry))
 		pending_add(to, entry);
 }
 
@@ -124,8 +147,7 @@ bool descriptor_ending(int fd)
 		return true;
 	if (entry == TABLE_OWN)
 		return false;
-	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS && owes(fd, entry) &&
-	    !carrier_drain(fd, entry))
+	if (is_session(entry) && owes(fd, entry) && !carrier_drain(fd, entry))
 		block_until_sent(fd, entry, 0);
 	forget(fd, entry, TABLE_CLOSING);
 	return true;

@@ -15,8 +15,13 @@
 /* The kernel has just handed out fd: what the table still says of it is stale. */
 void descriptor_created(int fd);
 
-/* to is another name of what had this entry before the copy was made. */
+/*
+ * What a copy of fd, which is about to be made, will name; 0: nothing of ours.  Then `to` is that
+ * copy, and the copying is over; in between another thread may close fd.
+ */
+uint64_t descriptor_copying(int fd);
 void descriptor_copied(uint64_t entry, int to);
+void descriptor_copying_ended(uint64_t entry);
 
 /* Is it the session's socket?  A guest may have put something else where the table has that. */
 bool descriptor_is(int fd, uint64_t entry);
