@@ -9,14 +9,7 @@ policies() # PORT
 {
 	free_port
 	fastcgi=$free
-	pki_policy "$tmp/pki/$1-server.conf" server <<-EOT
-		{ name = "$name in"; on = "accept"; ports = [$1, $fastcgi]; mode = "strict";
-		  peer = ["uri:spiffe://test/client", "uri:spiffe://test/server"]; },
-		{ name = "$name on"; on = "connect"; ports = [$fastcgi]; mode = "strict"; }
-	EOT
-	pki_policy "$tmp/pki/$1-client.conf" client <<-EOT
-		{ name = "$name out"; on = "connect"; ports = [$1]; mode = "strict"; }
-	EOT
+	policies_with_hop "$1" "$fastcgi" "$fastcgi" "$1"
 }
 
 server_gunicorn() # PORT

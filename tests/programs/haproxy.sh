@@ -9,14 +9,7 @@ policies() # PORT
 {
 	free_port
 	back=$free
-	pki_policy "$tmp/pki/$1-server.conf" server <<-EOT
-		{ name = "$name in"; on = "accept"; ports = [$1, $back]; mode = "strict";
-		  peer = ["uri:spiffe://test/client", "uri:spiffe://test/server"]; },
-		{ name = "$name back"; on = "connect"; ports = [$back]; mode = "strict"; }
-	EOT
-	pki_policy "$tmp/pki/$1-client.conf" client <<-EOT
-		{ name = "$name out"; on = "connect"; ports = [$1]; mode = "strict"; }
-	EOT
+	policies_with_hop "$1" "$back" "$back" "$1"
 }
 
 server() # PORT

@@ -292,6 +292,19 @@ policies() # PORT
 	done
 }
 
+# The same where the server has a second port and is a client itself: of port ON; clients go to OUT.
+policies_with_hop() # PORT SECOND ON OUT
+{
+	pki_policy "$tmp/pki/$1-server.conf" server <<-EOT
+		{ name = "$name in"; on = "accept"; ports = [$1, $2]; mode = "strict";
+		  peer = ["uri:spiffe://test/client", "uri:spiffe://test/server"]; },
+		{ name = "$name on"; on = "connect"; ports = [$3]; mode = "strict"; }
+	EOT
+	pki_policy "$tmp/pki/$1-client.conf" client <<-EOT
+		{ name = "$name out"; on = "connect"; ports = [$4]; mode = "strict"; }
+	EOT
+}
+
 # server_as IDENTITY|bare and client_as IDENTITY|bare: for $port, set "${as_server[@]}" or
 # "${as_client[@]}" to what goes before a command line.
 server_as()
