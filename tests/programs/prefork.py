@@ -332,7 +332,7 @@ class Asker:
         self.connections += 1
         pid = os.fork()
         if pid:
-            self.leaving.append(pid)
+            self.leaving.append((pid, f"{server.name}, {how}, {end}"))
             return
         try:
             peer = server.leave(how)
@@ -340,6 +340,8 @@ class Asker:
                 os.kill(os.getpid(), signal.SIGKILL)
             if end == "reset" and isinstance(peer, socket.socket):
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except TimeoutError:
+            os._exit(1)
         except GONE:
             pass
         os._exit(0)
@@ -369,7 +371,10 @@ class Asker:
 
     def reap(self, most):
         while len(self.leaving) > most:
-            os.waitpid(self.leaving.pop(0), 0)
+            pid, what = self.leaving.pop(0)
+            status = os.waitpid(pid, 0)[1]
+            if status and not os.WIFSIGNALED(status):
+                wrong(f"who wanted to leave hangs: {what}")
 
     def obey(self, order, count=0):
         if order == "hold":
