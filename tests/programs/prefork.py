@@ -459,7 +459,8 @@ def look_at(name, pid):
 
 
 def look_at_files(rundir):
-    """Those of the dead are swept, unless something was refused of late."""
+    """Those of the dead are swept, unless something was refused of late; an empty one, whose maker
+    was killed, may be one that is being made."""
     living = refused = dead = size = 0
     for name in os.listdir(rundir):
         try:
@@ -467,14 +468,14 @@ def look_at_files(rundir):
         except FileNotFoundError:
             continue
         with f:
-            size = max(size, os.fstat(f.fileno()).st_blocks // 2)
-            head = f.read(1024)
+            is_now, head = os.fstat(f.fileno()), f.read(1024)
+            size = max(size, is_now.st_blocks // 2)
             try:
                 fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 living += 1
                 continue
-            last = struct.unpack_from("=q", head, 56)[0] / 1e9 if len(head) == 1024 else 0
+            last = struct.unpack_from("=q", head, 56)[0] / 1e9 if head else is_now.st_ctime
             if time.time() - last < KEEP + 60:
                 refused += 1
             else:
