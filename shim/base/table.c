@@ -58,6 +58,18 @@ bool table_unpin(uint64_t entry)
 	return count(entry, -1) == 0;
 }
 
+static void forget_names(uint32_t slot)
+{
+	names[slot] = 0;
+}
+
+void table_forked(void)
+{
+	arena_each_taken(forget_names);
+	for (int fd = 0; fd < end; fd++)
+		count(table_rows[fd], 1);
+}
+
 unsigned table_names(uint32_t slot)
 {
 	return __atomic_load_n(&names[slot], __ATOMIC_ACQUIRE);

@@ -91,6 +91,9 @@ bool table_release(int fd, uint64_t entry, uint64_t next, bool *last);
 bool table_pin(uint64_t entry);
 bool table_unpin(uint64_t entry);
 
+/* In a fork's child: threads that were in the middle of a change are not here. */
+void table_forked(void);
+
 /* How many numbers of this process name the session of this slot. */
 unsigned table_names(uint32_t slot);
 

@@ -264,14 +264,35 @@ uint64_t carrier_read_from(int fd)
 	return 0;
 }
 
+/* Since glibc 2.32. */
+extern char __libc_single_threaded __attribute__((weak));
+
+static void flush_free(FILE *stream)
+{
+	if (ftrylockfile(stream))
+		return;
+	fflush_unlocked(stream);
+	funlockfile(stream);
+}
+
+/* A stream that another thread waits in is locked for as long as that does. */
+static void flush_streams(void)
+{
+	if (&__libc_single_threaded && __libc_single_threaded)
+		fflush(NULL);
+	flush_free(stdout);
+	flush_free(stderr);
+}
+
 void carrier_last_exit(bool flushes)
 {
 	enum { PATIENCE = 10 };
 	if (getpid() != 1 || !fork_keeps_hidden())
 		return;
 	if (flushes)
-		fflush(NULL);
-	for (int fd = process_lowest_own(); fd >= 0; fd--)
+		flush_streams();
+	int end = table_end() > process_lowest_own() ? table_end() : process_lowest_own();
+	for (int fd = end; fd >= 0; fd--)
 		if (standin_is(fd, NULL))
 			real.close(fd);
 	fork_await_hidden(kernel_now() + PATIENCE * 1000000000LL);

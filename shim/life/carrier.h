@@ -14,8 +14,8 @@
  *
  * It is nobody's child for long: no SIGCHLD, nothing for wait(2).  (Where orphans go to the program
  * itself it is a child that only __WCLONE would tell of, until the next one is made; and if its
- * maker is gone before it, an orphan like any other.)  It is a session of its own (setsid(2)), deaf
- * to signals but SIGKILL, in "/", and keeps nothing of the program open.
+ * maker has ended or is another image by then, an orphan like any other.)  It is a session of its
+ * own (setsid(2)), deaf to signals but SIGKILL, in "/", and keeps nothing of the program open.
  */
 
 /* Where the program's arguments lie, which a carrier overwrites with its name. */
@@ -48,7 +48,8 @@ uint64_t carrier_read_from(int fd);
 bool carrier_if_due(int fd);
 
 /* With process 1 all others of its pid namespace end: before it does, it closes what its carriers
- * stand behind, and waits for them; 10 seconds at the most. */
+ * stand behind, and waits for them; 10 seconds at the most.  flushes: streams are flushed before;
+ * where there are threads, standard output and error alone. */
 void carrier_last_exit(bool flushes);
 
 /*

@@ -7,6 +7,7 @@
 #include "shim/base/process.h"
 #include "shim/base/real.h"
 #include "shim/base/table.h"
+#include "shim/life/birth.h"
 #include "shim/life/carrier.h"
 #include "shim/registry/writer.h"
 #include "shim/session/block.h"
@@ -72,6 +73,8 @@ void descriptor_created(int fd)
 
 bool descriptor_is(int fd, uint64_t entry)
 {
+	if (entry == TABLE_REFUSED || entry == TABLE_CLOSING)
+		return birth_is_tcp_protocol(kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0));
 	struct session *s = session_enter(entry);
 	uint64_t cookie = s ? s->registry->cookie : 0;
 	if (s)

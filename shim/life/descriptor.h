@@ -23,7 +23,8 @@ uint64_t descriptor_copying(int fd);
 void descriptor_copied(uint64_t entry, int to);
 void descriptor_copying_ended(uint64_t entry);
 
-/* Is it the session's socket?  A guest may have put something else where the table has that. */
+/* Is it the session's socket, or one that may be the refused?  A guest may have put something else
+ * where the table has that. */
 bool descriptor_is(int fd, uint64_t entry);
 
 /* fd is about to be closed or overwritten.  False: it is one of our own, or out of service, and

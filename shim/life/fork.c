@@ -10,6 +10,7 @@
 #include "shim/base/kernel.h"
 #include "shim/base/names.h"
 #include "shim/base/process.h"
+#include "shim/base/root.h"
 #include "shim/base/table.h"
 #include "shim/registry/writer.h"
 #include "shim/session/pending.h"
@@ -134,6 +135,7 @@ static void in_parent(void)
 static void in_child(void)
 {
 	process_begin();
+	table_forked();
 	session_forked();
 	gate_renew();
 	unlock();
@@ -161,14 +163,14 @@ static void claim_for_child(int fd, uint64_t entry)
 }
 
 /* What only the caller of fork knows: that it failed, or the child's pid, should that die before it
- * can say. */
-static pid_t settle(pid_t pid)
+ * can say.  One in a pid namespace of its own will not know it by that, and is only counted. */
+static pid_t settle(pid_t pid, bool elsewhere)
 {
 	if (pid == 0 || !table_end())
 		return pid;
 	int saved = errno;
 	fork_exclude();
-	child = pid;
+	child = elsewhere ? 0 : pid;
 	each_session(pid < 0 ? unhold : claim_for_child);
 	each_session(forget);
 	fork_admit();
@@ -179,12 +181,12 @@ static pid_t settle(pid_t pid)
 /* The handlers do the work, for libc forks by itself, too (daemon(3)). */
 DOOR pid_t fork(void)
 {
-	return settle(real.fork());
+	return settle(real.fork(), false);
 }
 
 /* ---- forks that run no handlers -------------------------------------------------------------- */
 
-static pid_t forked(pid_t pid, const struct process_thread *thread)
+static pid_t forked(pid_t pid, const struct process_thread *thread, bool elsewhere)
 {
 	int saved = errno;
 	if (pid == 0 && thread)
@@ -194,7 +196,7 @@ static pid_t forked(pid_t pid, const struct process_thread *thread)
 	else
 		in_parent();
 	errno = saved;
-	return settle(pid);
+	return settle(pid, elsewhere);
 }
 
 DOOR pid_t _Fork(void)
@@ -204,7 +206,7 @@ DOOR pid_t _Fork(void)
 		return -1;
 	}
 	before();
-	return forked(real._Fork(), NULL);
+	return forked(real._Fork(), NULL, false);
 }
 
 /*
@@ -225,8 +227,8 @@ struct start {
 static int start(void *argument)
 {
 	struct start *s = argument;
-	forked(0, &s->thread);
-	return s->run(s->argument);
+	forked(0, &s->thread, false);
+	_exit(s->run(s->argument)); /* libc's own end of it is no door */
 }
 
 DOOR int clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
@@ -240,7 +242,8 @@ DOOR int clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
 	if (!run || !stack || !is_fork((unsigned)flags) || !process_note_thread(&s.thread))
 		return real.clone(run, stack, flags, argument, parent_tid, tls, child_tid);
 	before();
-	return forked(real.clone(start, stack, flags, &s, parent_tid, tls, child_tid), NULL);
+	int pid = real.clone(start, stack, flags, &s, parent_tid, tls, child_tid);
+	return forked(pid, NULL, flags & CLONE_NEWPID);
 }
 
 long fork_by_number(long number, const long *a)
@@ -253,7 +256,7 @@ long fork_by_number(long number, const long *a)
 	if (fork)
 		before();
 	long pid = real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-	return fork ? forked((pid_t)pid, &thread) : pid;
+	return fork ? forked((pid_t)pid, &thread, flags & CLONE_NEWPID) : pid;
 }
 
 /* ---- a child that nobody waits for ----------------------------------------------------------- */
@@ -349,7 +352,7 @@ static void close_others(int a, int b)
 {
 	int from = 0, end = process_lowest_own() + 32;
 	for (int fd = 0; fd <= a || fd <= b || fd < end; fd++) {
-		if (fd != a && fd != b && !registry_owns(fd))
+		if (fd != a && fd != b && !registry_owns(fd) && !root_owns(fd))
 			continue;
 		close_stretch(from, fd - 1);
 		from = fd + 1;
@@ -379,6 +382,7 @@ static int between(void *argument)
 		process_renew_thread(&h->thread);
 	process_begin();
 	limit_lower(h->limit, true);
+	table_forked();
 	session_forked();
 	gate_renew();
 	unlock();

@@ -23,8 +23,9 @@ void fork_admit(void);
  * and no handlers of the program's run (pthread_atfork(3)).  It starts in work(), on a stack of
  * 256 KiB, all signals blocked, and ends when that returns.  link and what it points to are
  * copied with the rest of memory.  Of descriptors it has never had any but `socket`, `other` (-1:
- * none) and the registry's, whose lock says that the family lives.  Its pid, or -errno.  Works in a
- * vfork child, too, and where the program has forbidden itself to fork (limit.h).
+ * none), the root of the start (base/root.h) and the registry's, whose lock says that the family
+ * lives.  Its pid, or -errno.  Works in a vfork child, too, and where the program has forbidden
+ * itself to fork (limit.h).
  */
 pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link), void *link);
 

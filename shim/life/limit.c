@@ -48,15 +48,24 @@ void limit_lower(struct rlimit64 before, bool child)
 		kernel_limit(&before, NULL);
 }
 
-void limit_settle(void)
+static void settle(void)
 {
 	struct rlimit64 now;
-	if (promised == RLIM64_INFINITY || kernel_limit(NULL, &now) < 0)
+	if (kernel_limit(NULL, &now) < 0)
 		return;
 	now = kept_by(now);
 	kernel_limit(&now, NULL);
 	if (!process_is_guest())
 		promised = RLIM64_INFINITY;
+}
+
+void limit_settle(void)
+{
+	if (promised == RLIM64_INFINITY)
+		return;
+	fork_exclude();
+	settle();
+	fork_admit();
 }
 
 /* What is lowered is kept; whether more may be had the kernel says, once it knows. */
@@ -73,7 +82,7 @@ static int change(const struct rlimit64 *new, struct rlimit64 *old)
 	if (new->rlim_cur > new->rlim_max)
 		return kernel_limit(new, NULL);
 	if (new->rlim_max > seen.rlim_max) {
-		limit_settle();
+		settle();
 		return kernel_limit(new, NULL);
 	}
 	promised = new->rlim_max;

@@ -5,6 +5,7 @@
 #include "shim/base/kernel.h"
 #include "shim/base/real.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,7 +46,7 @@ void standin_name(int carrier_end, const struct standin *addresses)
 	          offsetof(struct sockaddr_un, sun_path) + sizeof name);
 }
 
-bool standin_is(int fd, struct standin *addresses)
+static bool look(int fd, struct standin *addresses)
 {
 	struct sockaddr_un unix_name;
 	struct name name;
@@ -69,4 +70,12 @@ bool standin_is(int fd, struct standin *addresses)
 	memcpy(&addresses->local, &name.local, sizeof name.local);
 	memcpy(&addresses->remote, &name.remote, sizeof name.remote);
 	return true;
+}
+
+bool standin_is(int fd, struct standin *addresses)
+{
+	int saved = errno;
+	bool is = look(fd, addresses);
+	errno = saved;
+	return is;
 }

@@ -24,7 +24,7 @@ struct standin {
 /* Binds the carrier's end.  Where that fails, the other end is just a unix socket. */
 void standin_name(int carrier_end, const struct standin *addresses);
 
-/* Is fd such a socket?  addresses may be NULL. */
+/* Is fd such a socket?  addresses may be NULL.  Keeps errno. */
 bool standin_is(int fd, struct standin *addresses);
 
 #endif

@@ -57,7 +57,8 @@ void session_claim(uint64_t entry, pid_t unborn, pid_t now)
 	struct session *s = session_enter(entry);
 	if (!s)
 		return;
-	change_holder(s, unborn, now == process_id ? own_name() : now);
+	/* From a pid namespace of its own a child's pid, too, is none that the others know. */
+	change_holder(s, unborn, process_elsewhere ? 0 : now);
 	session_leave(s);
 }
 
@@ -74,6 +75,8 @@ void session_unhold(uint64_t entry, pid_t unborn)
 bool session_is_last(uint64_t entry, int fd)
 {
 	struct session *s = session_enter(entry);
+	if (s)
+		forget_the_dead(s);
 	bool last = s && s->holder_count == 1 && (session_owes(s, fd) || session_is_up(s));
 	if (s)
 		session_leave(s);

@@ -16,6 +16,7 @@ static struct rulebook_settings settings;
 static struct rulebook *current;   /* under the lock */
 static struct policy_watch *watch; /* under the lock */
 static bool inherits = true;       /* see rulebook_inherits() */
+static bool concerns = true;       /* see rulebook_concerns() */
 static int64_t looked_at;          /* under the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -119,13 +120,17 @@ static void swap_watch(struct policy_watch *fresh)
 	watch = fresh;
 }
 
-static void note_inheritance(const struct policy *p)
+/* What is asked without the lock. */
+static void note(const struct policy *p)
 {
-	bool asked = false;
-	for (size_t i = 0; i < p->rule_count; i++)
-		asked |= p->rules[i].inherit &&
-		         policy_rule_concerns(&p->rules[i], &settings.program);
+	bool asked = false, sleeved = p->unmatched == POLICY_DENY;
+	for (size_t i = 0; i < p->rule_count; i++) {
+		bool ours = policy_rule_concerns(&p->rules[i], &settings.program);
+		asked |= ours && p->rules[i].inherit;
+		sleeved |= ours && p->rules[i].mode != POLICY_PLAINTEXT;
+	}
 	__atomic_store_n(&inherits, asked, __ATOMIC_RELAXED);
+	__atomic_store_n(&concerns, sleeved, __ATOMIC_RELAXED);
 }
 
 static struct policy_watch *watch_over(const struct policy *p)
@@ -154,7 +159,7 @@ static void renew(const char *consequence)
 	policy_findings_clear(&findings);
 	if (!r)
 		return;
-	note_inheritance(policy);
+	note(policy);
 	struct rulebook *old = current;
 	current = r;
 	rulebook_put(old);
@@ -177,16 +182,7 @@ bool rulebook_inherits(void)
 
 bool rulebook_concerns(void)
 {
-	if (!current)
-		return true;
-	const struct policy *p = current->policy;
-	if (p->unmatched == POLICY_DENY)
-		return true;
-	for (size_t i = 0; i < p->rule_count; i++)
-		if (p->rules[i].mode != POLICY_PLAINTEXT &&
-		    policy_rule_concerns(&p->rules[i], &settings.program))
-			return true;
-	return false;
+	return __atomic_load_n(&concerns, __ATOMIC_RELAXED);
 }
 
 struct rulebook *rulebook_get(void)

@@ -31,7 +31,8 @@ struct rulebook_settings {
  * connection refused until the files are mended.  Settings are copied, strings are not. */
 void rulebook_start(const struct rulebook_settings *settings);
 
-/* Could this program ever have a session, or a connection refused?  After rulebook_start(). */
+/* Could this program ever have a session, or a connection refused?  After rulebook_start(); without
+ * a lock. */
 bool rulebook_concerns(void);
 
 /* Does a rule ask that what this program starts is sleeved, too?  Yes as long as there has been no

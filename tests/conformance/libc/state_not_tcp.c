@@ -47,6 +47,14 @@ int main(void)
 	T(write(b, "three", 5));
 	T(read(a, buffer, sizeof(buffer)));
 	T(read(a, buffer, sizeof(buffer)));
+	int queued;
+	length = sizeof(queued);
+	errno = 0;
+	T(getsockopt(a, IPPROTO_TCP, TCP_NODELAY, &queued, &length));
+	errno = 0;
+	MUST(ioctl(b, SIOCOUTQ, &queued));
+	MUST(setsockopt(b, SOL_SOCKET, SO_SNDBUF, &(int){8192}, sizeof(int)));
+	say("errno: %s", errno ? strerrorname_np(errno) : "as it was");
 
 	step("a pipe");
 	MUST(pipe(sv));
