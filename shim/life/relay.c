@@ -174,9 +174,22 @@ static void look_at_host(struct relay *r, uint32_t events)
 		r->host_reset = !session_has_others(r->entry);
 }
 
+/* Whether or not there is anything to pass on, and whoever reads it. */
+static void move_handshake(struct relay *r)
+{
+	struct session *s = session_enter_by(r->tcp, r->entry);
+	if (!s)
+		return;
+	session_advance(s, r->tcp);
+	session_leave(s);
+	pending_expire();
+}
+
 /* False: the program is gone and the peer takes nothing. */
 static bool wait(struct relay *r, int epoll, uint32_t *watched)
 {
+	if (session_peek_state(r->entry) <= SESSION_HANDSHAKING)
+		move_handshake(r);
 	uint32_t wanted = interest(r);
 	if (wanted != *watched) {
 		struct epoll_event e = {.events = wanted, .data.fd = r->tcp};
@@ -185,8 +198,6 @@ static bool wait(struct relay *r, int epoll, uint32_t *watched)
 		*watched = wanted;
 	}
 	bool handshaking = session_peek_state(r->entry) <= SESSION_HANDSHAKING;
-	if (handshaking)
-		pending_expire();
 	int limit = handshaking ? TICK : r->leaves ? TURN : r->host_gone ? PATIENCE : -1;
 	struct epoll_event events[2];
 	int count = real.epoll_wait(epoll, events, 2, limit);
