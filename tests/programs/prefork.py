@@ -91,8 +91,8 @@ def of_run(rundir):
     """The living processes under this run directory."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{pid}/environ") as f:
-                if f"SLEEVE_RUNDIR={rundir}\0" in f.read() and state(pid)[0] not in "ZX":
+            with open(f"/proc/{pid}/environ", "rb") as f:
+                if f"SLEEVE_RUNDIR={rundir}\0".encode() in f.read() and state(pid)[0] not in "ZX":
                     yield int(pid)
         except OSError:
             pass
