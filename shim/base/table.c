@@ -67,6 +67,9 @@ void table_forked(void)
 {
 	arena_each_taken(forget_names);
 	for (int fd = 0; fd < end; fd++)
+		if (table_session(fd) && table_slot(table_rows[fd]) < ARENA_SLOTS)
+			forget_names(table_slot(table_rows[fd]));
+	for (int fd = 0; fd < end; fd++)
 		count(table_rows[fd], 1);
 }
 
