@@ -376,12 +376,18 @@ missed()
 		"$tmp/capture.err" | tail -n 1
 }
 
-# The capture is whole when it holds a datagram sent after everything else.
+# Sent again each time: tcpdump may be late by more packets than it has room for.
+wire_ended()
+{
+	echo end-of-the-wire >"/dev/udp/127.0.0.1/$wire_port"
+	tail -c 65536 "$wire" | grep -qaF end-of-the-wire
+}
+
+# The capture is whole when it holds a datagram sent after everything else, and has missed nothing.
 overheard()
 {
 	[ "$captured" = yes ] || return 0
-	echo end-of-the-wire >"/dev/udp/127.0.0.1/$wire_port"
-	await "the end of the capture" grep -qaF end-of-the-wire "$wire"
+	AWAIT=60 await "the end of the capture" wire_ended
 	kill -INT "$wire_pid"
 	wait "$wire_pid"
 	[ "$(missed)" = "$wire_missed" ] ||
