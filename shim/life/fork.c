@@ -80,6 +80,16 @@ static void claim(int fd, uint64_t entry)
 		*mark = 2;
 }
 
+/*
+ * The kernel copies descriptors first, then memory.  A number that another thread has made in
+ * between is in the child's table, but not open: no goodbye could be said by it.
+ */
+static void check(int fd, uint64_t entry)
+{
+	if (!descriptor_is(fd, entry))
+		descriptor_created(fd);
+}
+
 void fork_exclude(void)
 {
 	guard_enter();
@@ -141,6 +151,7 @@ static void in_child(void)
 	unlock();
 	each_session(claim);
 	each_session(forget);
+	each_session(check);
 	registry_forked();
 	fork_admit();
 }

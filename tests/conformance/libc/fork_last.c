@@ -4,6 +4,7 @@
 #include "../tasks.h"
 
 #include <sched.h>
+#include <sys/mman.h>
 
 static struct pair p;
 static char buffer[16], stack[256 * 1024] __attribute__((aligned(16)));
@@ -75,30 +76,34 @@ static void copies(void *unused)
 
 static void forks(void)
 {
-	enum { CHILDREN = 30 };
-	pid_t children[CHILDREN];
-	struct task t;
-
-	begin("forks beside a thread that copies");
-	stop = false;
-	task_start(&t, copies, NULL);
-	for (int i = 0; i < CHILDREN; i++) {
-		children[i] = fork_watched();
-		if (children[i] == 0) {
+	/* fork(2) copies descriptors first, and is busy with this before the rest of memory. */
+	enum { ROUNDS = 30, MEMORY = 64 << 20 };
+	char *memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	                    0);
+	madvise(memory, MEMORY, MADV_NOHUGEPAGE);
+	for (size_t at = 0; at < MEMORY; at += 4096)
+		memory[at] = 1;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct task t;
+		begin("a fork beside a thread that copies");
+		stop = false;
+		task_start(&t, copies, NULL);
+		pid_t child = fork_watched();
+		if (child == 0) {
+			MUST(read(go[0], buffer, 1));
 			for (int fd = 3; fd < 100; fd++)
-				if (fd != go[0])
-					close(fd);
-			_exit(read(go[0], buffer, 1) != 0);
+				close(fd);
+			_exit(0);
 		}
+		stop = true;
+		task_join(&t);
+		close(p.c);
+		MUST(write(go[1], "x", 1));
+		T(read(p.s, buffer, 1));
+		say_wait("it", child);
+		finish();
 	}
-	stop = true;
-	task_join(&t);
-	close(p.c);
-	T(read(p.s, buffer, 1));
-	close(go[1]);
-	for (int i = 0; i < CHILDREN; i++)
-		MUST(waitpid(children[i], NULL, 0));
-	finish();
+	munmap(memory, MEMORY);
 }
 
 /* The number that its child has here is that of nobody outside. */
