@@ -73,9 +73,10 @@ static bool is_unfit(int number)
 	return number <= STDERR_FILENO || (unsigned)number >= table_size;
 }
 
-static bool may_copy(int fd, int to)
+static bool may_copy(int fd, int to, int flags)
 {
-	return fd == to || to < 0 || !is_unfit(to) || carrier_for_copy(fd, to);
+	bool stays = fd == to || to < 0 || (!is_unfit(to) && (flags & O_CLOEXEC));
+	return stays || carrier_for_copy(fd, to);
 }
 
 static int refuse_copy(int to)
@@ -145,12 +146,12 @@ static int duplicate(int fd, int to, int flags, bool three)
 
 DOOR int dup2(int fd, int to)
 {
-	return may_copy(fd, to) ? duplicate(fd, to, 0, false) : -1;
+	return may_copy(fd, to, 0) ? duplicate(fd, to, 0, false) : -1;
 }
 
 DOOR int dup3(int fd, int to, int flags)
 {
-	return may_copy(fd, to) ? duplicate(fd, to, flags, true) : -1;
+	return may_copy(fd, to, flags) ? duplicate(fd, to, flags, true) : -1;
 }
 
 /* fcntl(2): whatever the command takes fits a long. */
@@ -158,6 +159,8 @@ static int control(int fd, int command, long argument)
 {
 	if (table_get(fd) == TABLE_OWN)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
+	if (command == F_SETFD && !(argument & FD_CLOEXEC) && !carrier_for_keeping(fd))
+		return -1;
 	if (command != F_DUPFD && command != F_DUPFD_CLOEXEC)
 		return real.fcntl(fd, command, argument);
 	uint64_t entry = descriptor_copying(fd);
@@ -212,6 +215,8 @@ DOOR int ioctl(int fd, unsigned long request, ...)
 	va_start(arguments, request);
 	void *argument = va_arg(arguments, void *);
 	va_end(arguments);
+	if (request == FIONCLEX && !carrier_for_keeping(fd))
+		return -1;
 	uint64_t entry = table_session(fd);
 	int result = real.ioctl(fd, request, argument);
 	if (result == 0 && entry && request == FIONREAD)

@@ -188,10 +188,11 @@ static bool take_over(int fd, uint64_t entry, bool writes)
 	return !error;
 }
 
-/* In a vfork child the table, which is the parent's, does not know what is there already. */
-static bool stands_there(int fd)
+/* In a vfork child the table, which is the parent's, does not know what the child has put there: a
+ * carrier's socket, or a file. */
+static bool is_another(int fd, uint64_t entry)
 {
-	return process_is_guest() && kernel_option(fd, SOL_SOCKET, SO_DOMAIN, AF_INET) == AF_UNIX;
+	return process_is_guest() && !descriptor_is(fd, entry);
 }
 
 static enum policy_engine engine_of(uint64_t entry)
@@ -215,7 +216,7 @@ bool carrier_if_due(int fd)
 static bool wanted(int fd, const char *what, bool writes)
 {
 	uint64_t entry = door_session(fd);
-	if (!entry || stands_there(fd))
+	if (!entry || is_another(fd, entry))
 		return true;
 	bool inline_only = engine_of(entry) == POLICY_ENGINE_INLINE;
 	if (!inline_only && take_over(fd, entry, writes))
@@ -242,15 +243,39 @@ bool carrier_wanted(int fd, const char *what)
 	return wanted(fd, what, false);
 }
 
+/* Where it may not be carried, the exec will close it. */
+static bool handed_on(int fd, uint64_t entry)
+{
+	return engine_of(entry) == POLICY_ENGINE_INLINE ||
+	       wanted(fd, "handing it to another program", false);
+}
+
 bool carrier_for_copy(int fd, int to)
 {
 	uint64_t entry = table_get(fd);
-	if (to == STDIN_FILENO && (entry == TABLE_CARRIED || stands_there(fd)))
+	bool session = (entry & 1) && !is_another(fd, entry);
+	if (to == STDIN_FILENO && !session && entry & (TABLE_CARRIED | 1))
 		carrier_read_from(fd);
-	if (!(entry & 1))
+	if (!session)
 		return true;
+	if (to > STDERR_FILENO && (unsigned)to < table_size)
+		return !session_has_others(entry) || handed_on(fd, entry);
 	bool writes = (to == STDOUT_FILENO || to == STDERR_FILENO) && session_has_others(entry);
 	return wanted(fd, "a copy onto a standard stream", writes);
+}
+
+bool carrier_for_keeping(int fd)
+{
+	uint64_t entry = table_session(fd);
+	bool kept = !entry || !(real.fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	return kept || !session_has_others(entry) || handed_on(fd, entry);
+}
+
+void carrier_for_exec(int fd)
+{
+	uint64_t entry = table_session(fd);
+	if (!session_has_others(entry))
+		handed_on(fd, entry);
 }
 
 uint64_t carrier_read_from(int fd)

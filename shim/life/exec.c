@@ -24,9 +24,10 @@
 
 /*
  * The new image knows nothing of the sessions: what it wrote to one would be plaintext in the
- * middle of TLS.  So a session's numbers are closed by the exec (FD_CLOEXEC), and this process's
- * holds are given up before it, so that whoever else holds the session says goodbye in time.  Both
- * are taken back where exec fails.  A guest (a vfork child) has no holds, but numbers of its own.
+ * middle of TLS.  So what is handed on is carried (carrier_for_exec()); all other numbers of a
+ * session are closed by the exec (FD_CLOEXEC), and this process's holds are given up before it, so
+ * that whoever else holds the session says goodbye in time.  Both are taken back where exec fails.
+ * A guest (a vfork child) has no holds, but numbers of its own.
  */
 static void each_number(void (*change)(int fd))
 {
@@ -134,6 +135,12 @@ static bool take_turn(void)
 	return false;
 }
 
+static void hand_on(int fd)
+{
+	if (real.fcntl(fd, F_GETFD) == 0)
+		carrier_for_exec(fd);
+}
+
 static bool has_holds(void)
 {
 	return table_end() && !process_is_guest();
@@ -142,8 +149,11 @@ static bool has_holds(void)
 /* True: has to be taken back if the exec fails. */
 static bool give_up(bool wanted)
 {
+	bool turn = wanted && take_turn();
+	if (turn)
+		each_number(hand_on);
 	exec_guard();
-	if (!wanted || !take_turn())
+	if (!turn)
 		return false;
 	until[0] = until[1] = 0;
 	each_session(lend);

@@ -71,8 +71,31 @@ for how in EXEC SYSTEM; do
 	done
 done
 
+step "Python's subprocess with pass_fds"
+fresh
+started "${as_server[@]}" /usr/bin/python3 -c '
+import socket, subprocess, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    s, _ = listener.accept()
+    subprocess.Popen([*sys.argv[2:], str(s.fileno())], pass_fds=[s.fileno()])
+    s.close()' "$port" "${lines[@]}"
+converses
+ends
+stays_silent
+leaves
+stop_all
+
 step "the one that connects starts a program"
-for command in "socat TCP:localhost:PORT EXEC:cat" "socat TCP:localhost:PORT SYSTEM:cat,nofork"; do
+commands=("socat TCP:localhost:PORT EXEC:cat" "socat TCP:localhost:PORT SYSTEM:cat,nofork")
+# By its convention a client reads from 6 and writes to 7.
+echo '$/ = \65536; open I, "<&=6"; open O, ">&=7"; print O $_ while <I>;' >"$tmp/sixes"
+if command -v tcpclient >/dev/null; then
+	commands+=("tcpclient -HRl0 127.0.0.1 PORT perl $tmp/sixes")
+else
+	echo "  (left out: no tcpclient here)"
+fi
+for command in "${commands[@]}"; do
 	fresh
 	rm -f "$tmp/got"
 	spawn receiver bash -c 'exec "${@:3}" <"$1" >"$2"' nc "$tmp/there" "$tmp/got" \
@@ -124,9 +147,7 @@ if command -v systemd-socket-activate >/dev/null; then
 		leaves
 		stop_all
 		step "a socket unit with Accept=yes on 3, sleeved: $way"
-		[ "$way" = behind ] || rule_extra='engine = "carrier";'
 		fresh
-		rule_extra=
 		activates "$way" --accept "${lines[@]}" 3
 		converses
 		ends

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A protocol of lines on standard streams, as super-servers start them, and a client of it.
 #
-#   lines.pl serve LOG [3]     one conversation, on 0 and 1 or 3; its end becomes a line of LOG
+#   lines.pl serve LOG [FD]    one conversation, on 0 and 1 or FD; its end becomes a line of LOG
 #   lines.pl accept LOG        any number, with those whom the listening socket 3 accepts
 #   lines.pl ask PORT WORD...  says each WORD in turn and prints what comes back
 #
@@ -105,10 +105,10 @@ sub ask
 	print defined(<$in>) ? "more\n" : "end\n";
 }
 
-sub handle { IO::Socket::INET->new_from_fd(3, '+<') or die "3: $!" }
+sub handle { IO::Socket::INET->new_from_fd($_[0], '+<') or die "$_[0]: $!" }
 
 if ($role eq 'accept') {
-	my $listener = handle();
+	my $listener = handle(3);
 	$SIG{CHLD} = 'IGNORE';
 	while ($in = $out = $listener->accept) {
 		last unless fork;
@@ -116,7 +116,7 @@ if ($role eq 'accept') {
 		undef $out;
 	}
 } elsif ($role eq 'serve' && @words) {
-	$in = $out = handle();
+	$in = $out = handle($words[0]);
 }
 binmode $in;
 binmode $out;
