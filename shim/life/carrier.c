@@ -274,8 +274,18 @@ bool carrier_for_keeping(int fd)
 void carrier_for_exec(int fd)
 {
 	uint64_t entry = table_session(fd);
-	if (!session_has_others(entry))
+	bool shared = session_has_others(entry);
+	if (!shared)
 		handed_on(fd, entry);
+	struct session *s = log_wants(LOG_LEVEL_INFO) ? session_enter(table_session(fd)) : NULL;
+	if (!s)
+		return;
+	char peer[128];
+	session_describe(s, peer, sizeof peer);
+	session_leave(s);
+	log_say(LOG_LEVEL_INFO, "connection with %s: descriptor %d is closed by exec, since %s",
+	        peer, fd, shared ? "other processes have it (engine = \"carrier\" would keep it)"
+	                         : "it may not be carried");
 }
 
 uint64_t carrier_read_from(int fd)

@@ -25,7 +25,6 @@ hold() # PORT
 }
 
 trial
-
 # started COMMAND...: a server of its own, and policies for it.
 started()
 {
@@ -46,6 +45,8 @@ for how in --exec --sh-exec; do
 	fresh
 	started "${as_server[@]}" ncat -k -l 127.0.0.1 "$port" "$how" "${lines[*]}"
 	converses
+	[ "$MODE" = bare ] || grep -q "closed by exec, since other processes" "$tmp/log/server" ||
+		fail "the log does not say what ncat's children do not get"
 	leaves
 	stop_all
 done
