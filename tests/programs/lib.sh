@@ -616,7 +616,7 @@ trial_sleeved()
 	fi
 	step "the registry while a connection is open"
 	hold "$port"
-	session_right accept "$port" spiffe://test/client
+	engine=${server_engine:-${engine:-}} session_right accept "$port" spiffe://test/client
 	session_right connect "$port" "${server_shows:-localhost}"
 	stop_all
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Node's net and http on both sides, without a word of TLS:
-//   node.js net|http serve PORT    node.js net|http HOST PORT say TEXT | hold | bulk MIB
+//   node.js net|http serve|cluster|children PORT
+//   node.js net|http HOST PORT say TEXT | hold | bulk MIB
 'use strict';
 const net = require('net');
 const http = require('http');
 const crypto = require('crypto');
+const cluster = require('cluster');
+const { fork } = require('child_process');
 const [kind, ...words] = process.argv.slice(2);
 
 function die(trouble) {
@@ -14,8 +17,8 @@ function die(trouble) {
 
 const hash = () => crypto.createHash('sha256');
 
-function serve(port) {
-	const server = kind === 'http'
+function server() {
+	return kind === 'http'
 		? http.createServer((request, response) => {
 			response.writeHead(200);
 			request.pipe(response);
@@ -24,7 +27,34 @@ function serve(port) {
 			socket.on('error', (trouble) => console.log('connection:', trouble.code));
 			socket.pipe(socket);
 		});
-	server.listen(port, '127.0.0.1');
+}
+
+function serve(port) {
+	server().listen(port, '127.0.0.1');
+}
+
+// The primary accepts, and sends each connection to the next of its workers.
+function serveCluster(port) {
+	if (!cluster.isPrimary)
+		return serve(port);
+	for (let i = 0; i < 2; i++)
+		cluster.fork();
+}
+
+// The same by hand.
+function serveChildren(port) {
+	if (process.send) {
+		const served = server();
+		process.on('message', (word, socket) => {
+			served.emit('connection', socket);
+			socket.resume();
+		});
+		return;
+	}
+	const children = [0, 1].map(() => fork(__filename, process.argv.slice(2)));
+	let next = 0;
+	net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
+		children[next++ % 2].send('connection', socket)).listen(port, '127.0.0.1');
 }
 
 // A duplex stream to the echo: what is written comes back.
@@ -104,8 +134,9 @@ function bulk(host, port, blocks) {
 	(kind === 'net' ? talkNet : talkHttp)(host, port, ready);
 }
 
-if (words[0] === 'serve')
-	serve(Number(words[1]));
+const roles = { serve, cluster: serveCluster, children: serveChildren };
+if (roles[words[0]])
+	roles[words[0]](Number(words[1]));
 else if (words[2] === 'bulk')
 	bulk(words[0], Number(words[1]), Number(words[3]));
 else

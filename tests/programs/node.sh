@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Node's net and http: libuv's event loop, which closes every socket through syscall(2).
+# Node's net and http: libuv's event loop, which closes every socket through syscall(2); in one
+# process, and where one accepts for others.
 . "$(dirname "$0")/lib.sh"
 begin node node
 here=$root/tests/programs
 
 server() # PORT
 {
-	spawn server "${as_server[@]}" node "$here/node.js" "$kind" serve "$1"
+	spawn server "${as_server[@]}" node "$here/node.js" "$kind" "$role" "$1"
 	server=$spawned
 	await_listen "$1"
 }
@@ -25,8 +26,11 @@ hold() # PORT
 	await "the client to be answered" grep -qs held "$tmp/held.out"
 }
 
-for kind in net http; do
-	name=node-$kind
+for what in "net serve" "http serve" "http cluster" "net children"; do
+	read -r kind role <<<"$what"
+	name=node-$kind-$role
+	server_engine=
+	[ "$role" = serve ] || server_engine=carrier
 	trial
 	step "32 MiB there and back at once"
 	fresh_port
@@ -40,4 +44,5 @@ for kind in net http; do
 	stop_all
 done
 
+name=node
 finish
