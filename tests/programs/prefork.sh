@@ -4,6 +4,9 @@
 # connection; nor does a client with children.  Some workers are killed, some clients go away in the
 # middle, certificates are renewed.  MINUTES=60 goes on so long and tells each half minute what is
 # held; SEED=1 does the same again.
+#
+# No <(COMMAND) here: in an hour pids come round again, and bash 5.2 waits for ever for a command
+# that has the pid of the last of these.
 BOUND=${BOUND:-$((250 + ${MINUTES:-0} * 75))}
 . "$(dirname "$0")/lib.sh"
 begin prefork apache2 gunicorn curl /usr/bin/python3
@@ -112,7 +115,7 @@ order() # WORDS: sets $so_far
 	AWAIT=150 await "an answer to '$*'" has_answered
 	unset AWAIT
 	answered=$((answered + 1))
-	read -ra so_far < <(tail -n 1 "$tmp/asking.out")
+	read -ra so_far <<<"$(tail -n 1 "$tmp/asking.out")"
 }
 
 # ---- what is held ---------------------------------------------------------------------------
@@ -164,8 +167,8 @@ look()
 	count_sockets
 	while read -r who what number; do
 		now[$who $what]=$number
-	done < <("${python[@]}" look "$tmp/run" apache "$apache" gunicorn "$gunicorn" \
-		fork "$fork" asking "$asking")
+	done <<<"$("${python[@]}" look "$tmp/run" apache "$apache" gunicorn "$gunicorn" \
+		fork "$fork" asking "$asking")"
 	for what in "${!now[@]}"; do
 		limit=$(bound "${what% *}" "${what#* }")
 		[ "${now[$what]}" -le "$limit" ] ||
@@ -183,7 +186,7 @@ swept()
 		files-dead) dead=$number ;;
 		files-refused) refused=$number ;;
 		esac
-	done < <("${python[@]}" look "$tmp/run")
+	done <<<"$("${python[@]}" look "$tmp/run")"
 	[ "$dead" -le $((8 + refused / 4)) ] ||
 		fail "$dead files of dead families were not swept, beside $refused of refusals"
 }
