@@ -5,8 +5,8 @@
 # middle, certificates are renewed.  MINUTES=60 goes on so long and tells each half minute what is
 # held; SEED=1 does the same again.
 #
-# No <(COMMAND) here: in an hour pids come round again, and bash 5.2 waits for ever for a command
-# that has the pid of the last of these.
+# No <(COMMAND) here: in an hour pids come round again, and bash 5.2 was seen to wait for ever for a
+# command that had the pid of an earlier one of these.
 BOUND=${BOUND:-$((250 + ${MINUTES:-0} * 75))}
 . "$(dirname "$0")/lib.sh"
 begin prefork apache2 gunicorn curl /usr/bin/python3
