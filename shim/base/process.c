@@ -15,6 +15,7 @@
 
 pid_t process_id;
 bool process_elsewhere;
+__thread bool process_had_guest;
 
 /* A page that a fork empties (madvise(2), MADV_WIPEONFORK), a vfork does not. */
 static uint8_t *witness;
@@ -62,12 +63,13 @@ static void become_owner(void)
 
 bool process_is_guest(void)
 {
-	if (getpid() == process_id)
-		return false;
-	if (!witness || *witness)
-		return true;
-	become_owner();
-	return false;
+	bool owns = getpid() == process_id;
+	if (!owns && witness && !*witness) {
+		become_owner();
+		owns = true;
+	}
+	process_had_guest = !owns;
+	return !owns;
 }
 
 int process_lowest_own(void)

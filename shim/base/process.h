@@ -36,6 +36,17 @@ void process_renew_thread(const struct process_thread *thread);
  */
 bool process_is_guest(void);
 
+/*
+ * The same for the calls that move bytes, which must not cost one: no guest has something of its
+ * own on a number of the table before it has ended what was there, and with that was found to be
+ * one.  Its parent's thread, whose variables it has, stands still meanwhile.
+ */
+extern __thread bool process_had_guest;
+static inline bool process_may_be_guest(void)
+{
+	return __builtin_expect(process_had_guest, 0) && process_is_guest();
+}
+
 /* Numbers from here on are for our own descriptors: high enough to be out of the program's way,
  * low enough not to make the kernel's table grow (proc(5), RLIMIT_NOFILE). */
 int process_lowest_own(void);

@@ -217,11 +217,12 @@ DOOR int ioctl(int fd, unsigned long request, ...)
 	va_end(arguments);
 	if (request == FIONCLEX && !carrier_for_keeping(fd))
 		return -1;
-	uint64_t entry = table_session(fd);
+	uint64_t entry = door_entry(fd);
+	bool session = entry & 1;
 	int result = real.ioctl(fd, request, argument);
-	if (result == 0 && entry && request == FIONREAD)
+	if (result == 0 && session && request == FIONREAD)
 		*(int *)argument = available(fd, entry, *(int *)argument);
-	if (result == 0 && entry && (request == SIOCOUTQ || request == SIOCOUTQNSD))
+	if (result == 0 && session && (request == SIOCOUTQ || request == SIOCOUTQNSD))
 		*(int *)argument = queued(fd, entry, request == SIOCOUTQNSD);
 	else if (result == 0 && request == SIOCOUTQ && table_size && standin_is(fd, NULL))
 		*(int *)argument = 0; /* what it sees to its end, and a byte that it leaves */

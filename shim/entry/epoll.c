@@ -10,8 +10,8 @@
 /* The first touch of a connection under way may find TCP ready for the ClientHello. */
 DOOR int epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 {
-	uint64_t entry = table_session(fd);
-	if (!entry)
+	uint64_t entry = door_entry(fd);
+	if (!(entry & 1))
 		return real.epoll_ctl(ep, op, fd, event);
 	int saved = errno;
 	struct session *s = NULL;

@@ -162,7 +162,7 @@ static int connect_other(int fd, const struct sockaddr *address, socklen_t lengt
 
 DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-	uint64_t entry = table_get(fd);
+	uint64_t entry = door_entry(fd);
 	if (table_unconnected(entry))
 		entry = unconnected_settle(fd);
 	else if (entry == TABLE_CARRIED)

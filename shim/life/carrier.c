@@ -292,7 +292,8 @@ uint64_t carrier_read_from(int fd)
 {
 	struct standin a;
 	int saved = errno;
-	table_change(fd, TABLE_CARRIED, 0);
+	if (!process_is_guest())
+		table_change(fd, TABLE_CARRIED, 0);
 	if (standin_is(fd, &a) && a.entry)
 		session_ask_reading(a.entry, a.carrier);
 	errno = saved;

@@ -82,6 +82,13 @@ bool descriptor_is(int fd, uint64_t entry)
 	return cookie && cookie == kernel_cookie(fd);
 }
 
+uint64_t descriptor_of_guest(int fd, uint64_t entry)
+{
+	if (!(entry & 1)) /* a socket without a connection is left to the kernel */
+		return entry == TABLE_CARRIED ? entry : 0;
+	return entry == TABLE_OWN || descriptor_is(fd, entry) ? entry : 0;
+}
+
 static bool is_session(uint64_t entry)
 {
 	return (entry & 1) && table_slot(entry) < ARENA_SLOTS;

@@ -27,6 +27,9 @@ void descriptor_copying_ended(uint64_t entry);
  * where the table has that. */
 bool descriptor_is(int fd, uint64_t entry);
 
+/* What fd, of which the table says `entry`, is in a guest: that, or nothing of ours. */
+uint64_t descriptor_of_guest(int fd, uint64_t entry);
+
 /* fd is about to be closed or overwritten.  False: it is one of our own, or out of service, and
  * the program has to be told EBADF. */
 bool descriptor_ending(int fd);

@@ -3,6 +3,7 @@
 #ifndef SLEEVE_LIFE_DOOR_H
 #define SLEEVE_LIFE_DOOR_H
 
+#include "shim/base/process.h"
 #include "shim/base/real.h"
 #include "shim/base/table.h"
 #include "shim/life/carrier.h"
@@ -31,10 +32,19 @@ static inline bool door_takes(size_t count)
 /* preadv2(2): of these a socket heeds only RWF_NOWAIT; others are EOPNOTSUPP. */
 enum { DOOR_RWF = RWF_NOWAIT | RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND };
 
+/* What fd names, also in a vfork child, which may have put something else there. */
+static inline uint64_t door_entry(int fd)
+{
+	uint64_t entry = table_get(fd);
+	if (__builtin_expect(entry && process_may_be_guest(), 0))
+		return descriptor_of_guest(fd, entry);
+	return entry;
+}
+
 /* The session that fd names, by whatever name it was connected; 0: straight to libc. */
 static inline uint64_t door_session(int fd)
 {
-	uint64_t entry = table_get(fd);
+	uint64_t entry = door_entry(fd);
 	if (__builtin_expect(!(entry & 3), 1))
 		return 0;
 	if (entry & 1)
@@ -46,7 +56,7 @@ static inline uint64_t door_session(int fd)
  * unconnected_refusal(). */
 static inline uint64_t door_output(int fd)
 {
-	uint64_t entry = table_get(fd);
+	uint64_t entry = door_entry(fd);
 	if (__builtin_expect(!table_unconnected(entry), 1))
 		return entry & 1 ? entry : 0;
 	uint64_t settled = unconnected_settle(fd);

@@ -25,7 +25,7 @@ void unconnected_note(int fd)
 void unconnected_listens(int fd)
 {
 	uint64_t entry = table_get(fd);
-	if (table_unconnected(entry))
+	if (table_unconnected(entry) && !process_is_guest())
 		table_change(fd, entry, 0);
 }
 

@@ -177,10 +177,16 @@ bool session_try(struct session *s)
 	return locked(s, error);
 }
 
+/* Has a vfork child another file there? */
+static bool is_another(const struct session *s, int fd)
+{
+	return process_may_be_guest() && s->registry->cookie != kernel_cookie(fd);
+}
+
 struct session *session_enter_by(int fd, uint64_t entry)
 {
 	struct session *s = session_enter(entry);
-	if (s && table_get(fd) != entry) {
+	if (s && (table_get(fd) != entry || is_another(s, fd))) {
 		session_leave(s);
 		return NULL;
 	}
