@@ -75,8 +75,11 @@ static bool is_unfit(int number)
 
 static bool may_copy(int fd, int to, int flags)
 {
-	bool stays = fd == to || to < 0 || (!is_unfit(to) && (flags & O_CLOEXEC));
-	return stays || carrier_for_copy(fd, to);
+	if (fd == to || to < 0)
+		return true;
+	if (!is_unfit(to) && !carrier_for_guest(fd))
+		return false;
+	return (!is_unfit(to) && (flags & O_CLOEXEC)) || carrier_for_copy(fd, to);
 }
 
 static int refuse_copy(int to)
@@ -109,6 +112,8 @@ DOOR int dup(int fd)
 {
 	if (table_get(fd) == TABLE_OWN)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
+	if (!carrier_for_guest(fd))
+		return -1;
 	uint64_t entry = descriptor_copying(fd);
 	return keep_copy(fd, entry, real.dup(fd));
 }
@@ -163,6 +168,8 @@ static int control(int fd, int command, long argument)
 		return -1;
 	if (command != F_DUPFD && command != F_DUPFD_CLOEXEC)
 		return real.fcntl(fd, command, argument);
+	if (!carrier_for_guest(fd))
+		return -1;
 	uint64_t entry = descriptor_copying(fd);
 	return keep_copy(fd, entry, real.fcntl(fd, command, argument));
 }

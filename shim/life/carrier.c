@@ -264,6 +264,13 @@ bool carrier_for_copy(int fd, int to)
 	return wanted(fd, "a copy onto a standard stream", writes);
 }
 
+bool carrier_for_guest(int fd)
+{
+	uint64_t entry = table_session(fd);
+	return !entry || !process_is_guest() || !session_has_others(entry) ||
+	       carrier_wanted(fd, "a copy that is none of this program's");
+}
+
 bool carrier_for_keeping(int fd)
 {
 	uint64_t entry = table_session(fd);

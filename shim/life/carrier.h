@@ -42,6 +42,9 @@ bool carrier_wanted(int fd, const char *what);
 bool carrier_for_copy(int fd, int to);
 bool carrier_for_keeping(int fd);
 
+/* Before fd is copied onto any other number: the copies of a vfork child are in no table. */
+bool carrier_for_guest(int fd);
+
 /*
  * Before an exec that leaves fd open: it is handed on where no other process holds it.  What others
  * hold, too, most programs only forget to close: it stays a session, for the caller to close.
