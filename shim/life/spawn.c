@@ -129,8 +129,7 @@ DOOR int pidfd_spawnp(int *pidfd, const char *file, const posix_spawn_file_actio
 DOOR int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to)
 {
 	int saved = errno;
-	if (!table_session(fd))
-		plan(actions, fd);
+	plan(actions, fd); /* also a session: the next one may have its number */
 	if (carrier_wanted(fd, "handing it to another program"))
 		return real.posix_spawn_file_actions_adddup2(actions, fd, to);
 	int error = errno;

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A list of posix_spawn's actions that was made for one connection is used for the next one that
+ * has its number, and for a file. */
+#include "../trace.h"
+
+#include <spawn.h>
+
+enum { NUMBER = 60 };
+static char text[32];
+static char *cat[] = {"cat", NULL};
+
+static void serve(struct pair p, const posix_spawn_file_actions_t *actions)
+{
+	pid_t child;
+	say("%d", posix_spawnp(&child, "cat", actions, NULL, cat, environ));
+	close(NUMBER);
+	T(write(p.c, "to the program", 14));
+	T(read_exact(p.c, text, 14));
+	say("%.14s", text);
+	T(shutdown(p.c, SHUT_WR));
+	T(read(p.c, text, 1));
+	say_wait("program", child);
+	close(p.c);
+	close(p.l);
+}
+
+static struct pair pair_at(bool open)
+{
+	struct pair p = open ? pair_open(AF_INET) : pair_fresh(AF_INET);
+	MUST(dup3(p.s, NUMBER, O_CLOEXEC));
+	close(p.s);
+	return p;
+}
+
+int main(void)
+{
+	posix_spawn_file_actions_t actions;
+	watchdog_start();
+	struct pair p = pair_at(true);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, NUMBER, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
+	posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+	step("the first connection");
+	serve(p, &actions);
+	step("the second");
+	serve(pair_at(true), &actions);
+	step("a fresh one");
+	serve(pair_at(false), &actions);
+	step("a file");
+	pid_t child;
+	int ends[2];
+	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+	MUST(dup2(ends[1], NUMBER));
+	close(ends[1]);
+	say("%d", posix_spawnp(&child, "cat", &actions, NULL, cat, environ));
+	close(NUMBER);
+	T(write(ends[0], "to the program", 14));
+	T(read_exact(ends[0], text, 14));
+	T(shutdown(ends[0], SHUT_WR));
+	say_wait("program", child);
+	close(ends[0]);
+	posix_spawn_file_actions_destroy(&actions);
+	return 0;
+}
