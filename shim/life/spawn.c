@@ -11,7 +11,7 @@
 /*
  * A list of actions may be made before the connection is, and used for many (posix_spawn(3)): what
  * it copies is looked at again when it is used.  An entry is the list's address and the number, so
- * that it is written in one go; the oldest makes room.
+ * that it is written in one go; where all are taken, one makes room.
  */
 enum { PLANS = 64, NUMBER_BITS = 20 };
 static uint64_t plans[PLANS];
@@ -26,8 +26,14 @@ static void plan(const posix_spawn_file_actions_t *actions, int fd)
 {
 	if ((unsigned)fd >= table_size)
 		return;
-	unsigned next = __atomic_fetch_add(&planned, 1, __ATOMIC_RELAXED) % PLANS;
-	__atomic_store_n(&plans[next], plan_of(actions, fd), __ATOMIC_RELAXED);
+	unsigned next = __atomic_fetch_add(&planned, 1, __ATOMIC_RELAXED);
+	for (unsigned i = next; i - next < PLANS; i++) {
+		uint64_t none = 0;
+		if (__atomic_compare_exchange_n(&plans[i % PLANS], &none, plan_of(actions, fd),
+		                                false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return;
+	}
+	__atomic_store_n(&plans[next % PLANS], plan_of(actions, fd), __ATOMIC_RELAXED);
 }
 
 static void forget_plans(const posix_spawn_file_actions_t *actions)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A list of posix_spawn's actions that was made for one connection is used for the next one that
- * has its number, and for a file. */
+ * has its number, and for a file; others come and go meanwhile. */
 #include "../trace.h"
 
 #include <spawn.h>
@@ -47,6 +47,14 @@ int main(void)
 	serve(pair_at(true), &actions);
 	step("a fresh one");
 	serve(pair_at(false), &actions);
+	step("after many other lists");
+	for (int i = 0; i < 100; i++) {
+		posix_spawn_file_actions_t other;
+		posix_spawn_file_actions_init(&other);
+		posix_spawn_file_actions_adddup2(&other, NUMBER + 1, STDIN_FILENO);
+		posix_spawn_file_actions_destroy(&other);
+	}
+	serve(pair_at(true), &actions);
 	step("a file");
 	pid_t child;
 	int ends[2];
