@@ -76,7 +76,7 @@ bool descriptor_is(int fd, uint64_t entry)
 	if (entry == TABLE_REFUSED || entry == TABLE_CLOSING)
 		return birth_is_tcp_protocol(kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0));
 	struct session *s = session_enter(entry);
-	uint64_t cookie = s ? s->registry->cookie : 0;
+	uint64_t cookie = s ? s->cookie : 0;
 	if (s)
 		session_leave(s);
 	return cookie && cookie == kernel_cookie(fd);

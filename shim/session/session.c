@@ -180,7 +180,7 @@ bool session_try(struct session *s)
 /* Has a vfork child another file there? */
 static bool is_another(const struct session *s, int fd)
 {
-	return process_may_be_guest() && s->registry->cookie != kernel_cookie(fd);
+	return process_may_be_guest() && s->cookie != kernel_cookie(fd);
 }
 
 struct session *session_enter_by(int fd, uint64_t entry)
@@ -339,6 +339,7 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	s->to_self = s->connecting && listens(flow->port);
 	set_peer(s, verdict, flow);
 	s->registry = registry;
+	s->cookie = birth.cookie;
 	registry_state(s->registry, names[SESSION_FRESH]);
 	s->user = process_id;
 	s->holders[0] = process_elsewhere ? 0 : process_id;

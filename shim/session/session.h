@@ -109,6 +109,7 @@ struct session {
 	uint32_t turn;        /* one more each time such a thread is done */
 	int64_t timeout; /* nanoseconds a handshake may take */
 
+	uint64_t cookie; /* SO_COOKIE: which socket it is, whatever its number; 0: not known */
 	pid_t user; /* which the registry shows */
 	uint64_t asked_to_read; /* the last carrier that was, see session_ask_reading() */
 	/* Processes that hold it.  More than fit are counted only. */
