@@ -478,13 +478,14 @@ void registry_carried(struct registry_slot *slot, pid_t pid)
 	write_end(slot);
 }
 
-void registry_bypass(struct registry_slot *slot, int64_t difference)
+bool registry_bypass(struct registry_slot *slot, int64_t difference)
 {
 	if (slot == &dummy)
-		return;
+		return false;
 	write_begin(slot);
 	SET(slot->bypass, difference);
 	write_end(slot);
+	return true;
 }
 
 void registry_close(struct registry_slot *slot)

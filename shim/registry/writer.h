@@ -93,8 +93,9 @@ void registry_share(struct registry_slot *slot);
 /* A carrier of this pid holds it from now on. */
 void registry_carried(struct registry_slot *slot, pid_t pid);
 
-/* The kernel's count of payload bytes differs from ours by this much: something wrote past us. */
-void registry_bypass(struct registry_slot *slot, int64_t difference);
+/* The kernel's count of payload bytes differs from ours by this much: something wrote past us.
+ * False: the slot is none, and counts for all that have none; the difference means nothing. */
+bool registry_bypass(struct registry_slot *slot, int64_t difference);
 
 /* The connection is over; its slot stays readable as "closed" until it is taken again. */
 void registry_close(struct registry_slot *slot);

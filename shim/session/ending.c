@@ -115,11 +115,10 @@ static void attest(struct session *s, int fd)
 	if (unsent && (state == TCP_FIN_WAIT1 || state == TCP_LAST_ACK || state == TCP_CLOSING ||
 	               state == TCP_CLOSE))
 		difference--; /* our FIN, which waits to be sent, is counted as a byte */
-	if (difference <= 0)
+	if (difference <= 0 || !registry_bypass(s->registry, difference))
 		return;
 	char peer[128];
 	session_describe(s, peer, sizeof peer);
-	registry_bypass(s->registry, difference);
 	log_say(LOG_LEVEL_ERROR, "connection %s %s: bypass: %lld bytes were written to the socket "
 	        "past Sleeve", end_of(s), peer, (long long)difference);
 }

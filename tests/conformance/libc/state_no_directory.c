@@ -3,7 +3,7 @@
  * child, and in one of vfork. */
 #include "../trace.h"
 
-static char text[64];
+static char text[64], much[40000];
 
 static void still_works(const struct pair *p)
 {
@@ -20,10 +20,12 @@ static void forks(const struct pair *p)
 	if (child == 0) {
 		T(write(p->s, "from the child", 14));
 		T(read_exact(p->s, text, 6));
+		MUST(write_all(p->s, much, sizeof(much)));
 		_exit(0);
 	}
+	MUST(read_exact(p->c, text, 14));
+	MUST(read_exact(p->c, much, sizeof(much)));
 	say_wait("child", child);
-	T(read_exact(p->c, text, 14));
 	say("%.14s", text);
 }
 
