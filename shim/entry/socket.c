@@ -113,6 +113,22 @@ static int connect_tls(struct birth *birth, int fd, const struct sockaddr *addre
 	return result;
 }
 
+/* A vfork child's: nobody else has the number, and a carrier has the session before it is used. */
+static int connect_as_guest(struct birth *birth, int fd, const struct sockaddr *address,
+                            socklen_t length)
+{
+	kernel_set_option(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0);
+	int result = real.connect(fd, address, length), error = errno;
+	if (result < 0 && error != EINPROGRESS && error != EINTR) {
+		birth_abandoned(birth);
+	} else if (!birth_settle(birth, fd)) {
+		real.shutdown(fd, SHUT_RDWR);
+		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
+	}
+	errno = error;
+	return result;
+}
+
 static int connect_tcp(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int saved = errno;
@@ -125,6 +141,8 @@ static int connect_tcp(int fd, const struct sockaddr *address, socklen_t length)
 	if (birth.refused)
 		return (int)outcome_report(OUTCOME_ERRNO - EPERM, true);
 	errno = saved;
+	if (birth.verdict.mode != POLICY_PLAINTEXT && process_is_guest())
+		return connect_as_guest(&birth, fd, address, length);
 	if (birth.verdict.mode != POLICY_PLAINTEXT)
 		return connect_tls(&birth, fd, address, length);
 	int result = real.connect(fd, address, length);

@@ -10,6 +10,7 @@
 #include "shim/base/real.h"
 #include "shim/base/root.h"
 #include "shim/base/table.h"
+#include "shim/life/carrier.h"
 #include "shim/life/descriptor.h"
 #include "shim/session/pending.h"
 #include "shim/session/session.h"
@@ -113,7 +114,9 @@ static void become_plain(struct birth *b, int fd, const struct sockaddr *local)
 {
 	enum registry_reason reason = b->verdict.rule ? REGISTRY_RULE : REGISTRY_NO_RULE;
 	struct registry_slot *slot = note(b, fd, REGISTRY_PLAINTEXT, reason, local);
-	if ((unsigned)fd < table_size)
+	if (process_is_guest())
+		registry_close(slot);
+	else if ((unsigned)fd < table_size)
 		table_swap(fd, (uint64_t)(uintptr_t)slot);
 	rulebook_put(b->rulebook);
 	b->rulebook = NULL;
@@ -127,9 +130,14 @@ static bool settle(struct birth *b, int fd, const struct sockaddr *local)
 	}
 	struct rulebook *rulebook = b->rulebook;
 	b->rulebook = NULL;
-	if (session_birth(fd, rulebook, &b->verdict, &b->flow, local, b->remote)) {
+	uint64_t entry = session_birth(fd, rulebook, &b->verdict, &b->flow, local, b->remote);
+	if (entry && process_is_guest()) {
+		session_connected(fd, entry, local);
+		return carrier_for_guests_own(fd, entry);
+	}
+	if (entry) {
 		if (!b->inherited)
-			pending_add(fd, table_get(fd));
+			pending_add(fd, entry);
 		birth_guard_own();
 		return true;
 	}

@@ -26,7 +26,8 @@ struct birth {
 };
 void birth_ask_connect(struct birth *b, int fd, const struct sockaddr *address, socklen_t length);
 
-/* Makes the session, or notes the plaintext connection.  False: refused after all (no memory). */
+/* Makes the session, or notes the plaintext connection.  False: refused after all (no memory).  In
+ * a vfork child, which asks when there is a connection, or one under way, it is carried at once. */
 bool birth_settle(struct birth *b, int fd);
 void birth_abandoned(struct birth *b);
 

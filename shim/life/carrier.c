@@ -213,11 +213,8 @@ bool carrier_if_due(int fd)
 	                                              : "engine = \"carrier\"");
 }
 
-static bool wanted(int fd, const char *what, bool writes)
+static bool carried(int fd, uint64_t entry, const char *what, bool writes)
 {
-	uint64_t entry = door_session(fd);
-	if (!entry || is_another(fd, entry))
-		return true;
 	bool inline_only = engine_of(entry) == POLICY_ENGINE_INLINE;
 	if (!inline_only && take_over(fd, entry, writes))
 		return true;
@@ -236,6 +233,12 @@ static bool wanted(int fd, const char *what, bool writes)
 	}
 	errno = error;
 	return false;
+}
+
+static bool wanted(int fd, const char *what, bool writes)
+{
+	uint64_t entry = door_session(fd);
+	return !entry || is_another(fd, entry) || carried(fd, entry, what, writes);
 }
 
 bool carrier_wanted(int fd, const char *what)
@@ -269,6 +272,13 @@ bool carrier_for_guest(int fd)
 	uint64_t entry = table_session(fd);
 	return !entry || !process_is_guest() || !session_has_others(entry) ||
 	       carrier_wanted(fd, "a copy that is none of this program's");
+}
+
+bool carrier_for_guests_own(int fd, uint64_t entry)
+{
+	bool done = carried(fd, entry, "a connection of a vfork child", false);
+	session_drop(entry, done ? -1 : fd, false); /* fd is the unix socket now */
+	return done;
 }
 
 bool carrier_for_keeping(int fd)

@@ -45,6 +45,9 @@ bool carrier_for_keeping(int fd);
 /* Before fd is copied onto any other number: the copies of a vfork child are in no table. */
 bool carrier_for_guest(int fd);
 
+/* A session that a vfork child has made, and that no table has: false, with errno, ends it. */
+bool carrier_for_guests_own(int fd, uint64_t entry);
+
 /*
  * Before an exec that leaves fd open: it is handed on where no other process holds it.  What others
  * hold, too, most programs only forget to close: it stays a session, for the caller to close.

@@ -294,9 +294,9 @@ static struct session *take_slot(uint32_t *slot)
 	return arena_slot_take(slot);
 }
 
-bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdict *verdict,
-                   const struct policy_flow *flow, const struct sockaddr *local,
-                   const struct sockaddr *remote)
+uint64_t session_birth(int fd, struct rulebook *rulebook, const struct policy_verdict *verdict,
+                       const struct policy_flow *flow, const struct sockaddr *local,
+                       const struct sockaddr *remote)
 {
 	uint32_t slot;
 	const struct policy_rule *rule = verdict->rule;
@@ -321,7 +321,7 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 		registry_verdict(registry, REGISTRY_REFUSED,
 		                 fits ? REGISTRY_NO_MEMORY : REGISTRY_DESCRIPTOR_TOO_HIGH);
 		registry_close(registry);
-		return false;
+		return 0;
 	}
 	/* A late user of the slot's last session may be waiting for the lock right now. */
 	if (!s->lock_ready)
@@ -347,8 +347,9 @@ bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdic
 	session_keep_lowat(s, fd);
 	session_leave(s);
 	uint64_t entry = table_entry(slot, stamp);
-	table_swap(fd, entry);
-	return true;
+	if (!process_is_guest())
+		table_swap(fd, entry);
+	return entry;
 }
 
 void session_borrowed(uint64_t entry)

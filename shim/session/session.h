@@ -131,12 +131,12 @@ void session_describe(const struct session *s, char *text, size_t size);
 /* ---- by descriptor; without the lock ------------------------------------------------------- */
 
 /* A new session for a socket that is connected, or being connected, under this rule.  Stores it
- * in the table; who wants its handshake driven adds it to the pending.  Takes over the caller's
- * count of the rulebook.  False: no memory, or the number is too high; the caller refuses the
- * connection. */
-bool session_birth(int fd, struct rulebook *rulebook, const struct policy_verdict *verdict,
-                   const struct policy_flow *flow, const struct sockaddr *local,
-                   const struct sockaddr *remote);
+ * in the table, but for a guest, whose numbers are not there; who wants its handshake driven adds
+ * it to the pending.  Takes over the caller's count of the rulebook.  0: no memory, or the number
+ * is too high; the caller refuses the connection. */
+uint64_t session_birth(int fd, struct rulebook *rulebook, const struct policy_verdict *verdict,
+                       const struct policy_flow *flow, const struct sockaddr *local,
+                       const struct sockaddr *remote);
 
 /* The session behind a table entry, locked; NULL when it is over or was never ours. */
 struct session *session_enter(uint64_t entry);
