@@ -5,6 +5,7 @@
 #include "shim/base/log.h"
 #include "shim/base/process.h"
 #include "shim/life/carrier.h"
+#include "shim/life/exec.h"
 #include "shim/life/inherit.h"
 #include "shim/life/standin.h"
 #include "shim/session/record.h"
@@ -166,6 +167,10 @@ static int control(int fd, int command, long argument)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
 	if (command == F_SETFD && !(argument & FD_CLOEXEC) && !carrier_for_keeping(fd))
 		return -1;
+	if (command == F_SETFD)
+		exec_guard_ended(fd);
+	if (command == F_GETFD && exec_guarded(fd) && door_entry(fd))
+		return 0;
 	if (command != F_DUPFD && command != F_DUPFD_CLOEXEC)
 		return real.fcntl(fd, command, argument);
 	if (!carrier_for_guest(fd))
@@ -224,6 +229,8 @@ DOOR int ioctl(int fd, unsigned long request, ...)
 	va_end(arguments);
 	if (request == FIONCLEX && !carrier_for_keeping(fd))
 		return -1;
+	if (request == FIOCLEX || request == FIONCLEX)
+		exec_guard_ended(fd);
 	uint64_t entry = door_entry(fd);
 	bool session = entry & 1;
 	int result = real.ioctl(fd, request, argument);

@@ -9,6 +9,7 @@
 #include "shim/base/table.h"
 #include "shim/life/descriptor.h"
 #include "shim/life/door.h"
+#include "shim/life/exec.h"
 #include "shim/life/fork.h"
 #include "shim/life/relay.h"
 #include "shim/life/standin.h"
@@ -124,23 +125,29 @@ static void copy_settings(int from, int to)
 	real.fcntl(to, F_SETFL, (long)(real.fcntl(from, F_GETFL) & (O_NONBLOCK | O_APPEND)));
 }
 
-static void put(int unix_socket, int number)
+/* Does the program want it closed? */
+static bool closes_on_exec(int fd)
 {
-	int flags = real.fcntl(number, F_GETFD);
-	real.dup3(unix_socket, number, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+	return (real.fcntl(fd, F_GETFD) & FD_CLOEXEC) && !exec_guarded(fd);
+}
+
+static void put(int unix_socket, int number, bool closes)
+{
+	real.dup3(unix_socket, number, closes ? O_CLOEXEC : 0);
 }
 
 static void replace(int fd, uint64_t entry, int unix_socket, bool writes)
 {
 	if (process_is_guest()) {
-		put(unix_socket, fd);
+		put(unix_socket, fd, closes_on_exec(fd));
 		return;
 	}
 	for (int number = 0; number < table_end(); number++) {
 		if (table_get(number) != entry)
 			continue;
+		bool closes = closes_on_exec(number);
 		descriptor_ending(number);
-		put(unix_socket, number);
+		put(unix_socket, number, closes);
 		descriptor_ended(number);
 		if (writes)
 			table_change(number, 0, TABLE_CARRIED);
@@ -284,7 +291,7 @@ bool carrier_for_guests_own(int fd, uint64_t entry)
 bool carrier_for_keeping(int fd)
 {
 	uint64_t entry = table_session(fd);
-	bool kept = !entry || !(real.fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	bool kept = !entry || !closes_on_exec(fd);
 	return kept || !session_has_others(entry) || handed_on(fd, entry);
 }
 

@@ -9,6 +9,7 @@
 #include "shim/base/table.h"
 #include "shim/life/birth.h"
 #include "shim/life/carrier.h"
+#include "shim/life/exec.h"
 #include "shim/registry/writer.h"
 #include "shim/session/block.h"
 #include "shim/session/pending.h"
@@ -33,6 +34,7 @@ static void await_users(uint64_t entry)
 static void release(int number, uint64_t entry, uint64_t mark, int fd)
 {
 	bool last;
+	exec_guard_ended(number);
 	if (!table_release(number, entry, mark, &last))
 		return;
 	if (table_unconnected(entry) || entry == TABLE_CARRIED)

@@ -69,17 +69,48 @@ static void close_on_exec(int fd)
 		__atomic_fetch_or(&closing[fd >> 6], 1ULL << (fd & 63), __ATOMIC_RELAXED);
 }
 
-static void keep_on_exec(int fd)
+static bool take_mark(int fd)
 {
 	uint64_t bit = 1ULL << (fd & 63);
-	if (__atomic_fetch_and(&closing[fd >> 6], ~bit, __ATOMIC_RELAXED) & bit)
+	return __atomic_fetch_and(&closing[fd >> 6], ~bit, __ATOMIC_RELAXED) & bit;
+}
+
+static void keep_on_exec(int fd)
+{
+	if (take_mark(fd))
 		real.fcntl(fd, F_SETFD, 0);
 }
 
+static bool any_guard(void)
+{
+	return __builtin_expect(__atomic_load_n(&guards, __ATOMIC_RELAXED), 0) != 0;
+}
+
+bool exec_guarded(int fd)
+{
+	return any_guard() && (unsigned)fd < table_size &&
+	       (__atomic_load_n(&closing[fd >> 6], __ATOMIC_RELAXED) >> (fd & 63) & 1);
+}
+
+void exec_guard_ended(int fd)
+{
+	if (exec_guarded(fd) && !process_is_guest())
+		take_mark(fd);
+}
+
+void exec_forked(void)
+{
+	if (!any_guard())
+		return;
+	guards = 0;
+	each_number(keep_on_exec);
+}
+
+/* Counted also where there is no session yet: the first may come while it lasts. */
 void exec_guard(void)
 {
 	limit_settle();
-	if (!table_end())
+	if (!table_size)
 		return;
 	if (!process_is_guest())
 		__atomic_fetch_add(&guards, 1, __ATOMIC_ACQ_REL);
@@ -88,7 +119,7 @@ void exec_guard(void)
 
 int exec_unguard(int result)
 {
-	if (table_end() && !process_is_guest() &&
+	if (table_size && !process_is_guest() &&
 	    __atomic_sub_fetch(&guards, 1, __ATOMIC_ACQ_REL) == 0)
 		each_number(keep_on_exec);
 	return result;
@@ -137,7 +168,7 @@ static bool take_turn(void)
 
 static void hand_on(int fd)
 {
-	if (real.fcntl(fd, F_GETFD) == 0)
+	if (real.fcntl(fd, F_GETFD) == 0 || exec_guarded(fd))
 		carrier_for_exec(fd);
 }
 

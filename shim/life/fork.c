@@ -3,6 +3,7 @@
 #include "shim/life/fork.h"
 
 #include "shim/life/door.h"
+#include "shim/life/exec.h"
 #include "shim/life/limit.h"
 
 #include "shim/base/arena.h"
@@ -149,6 +150,7 @@ static void in_child(void)
 	session_forked();
 	gate_renew();
 	unlock();
+	exec_forked();
 	each_session(claim);
 	each_session(forget);
 	each_session(check);
