@@ -11,7 +11,8 @@ enum { ROWS = 1 << 20, FEW = 1024 };
 
 uint64_t *table_rows;
 unsigned table_size;
-static uint32_t *names; /* by slot */
+static uint64_t *remembered; /* as many */
+static uint32_t *names;      /* by slot */
 static int end;
 
 bool table_init(void)
@@ -19,18 +20,20 @@ bool table_init(void)
 	if (table_size)
 		return true;
 	size_t size = ROWS * sizeof *table_rows;
-	uint8_t *rows = mmap(NULL, size + ARENA_SLOTS * sizeof *names, PROT_READ | PROT_WRITE,
-	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *rows = mmap(NULL, 2 * size + ARENA_SLOTS * sizeof *names, PROT_READ | PROT_WRITE,
+	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (rows == (uint8_t *)MAP_FAILED) {
-		static uint64_t few[FEW];
+		static uint64_t few[FEW], few_remembered[FEW];
 		static uint32_t few_names[ARENA_SLOTS];
 		table_rows = few;
+		remembered = few_remembered;
 		names = few_names;
 		__atomic_store_n(&table_size, FEW, __ATOMIC_RELEASE);
 		return false;
 	}
 	table_rows = (uint64_t *)rows;
-	names = (uint32_t *)(rows + size);
+	remembered = table_rows + ROWS;
+	names = (uint32_t *)(rows + 2 * size);
 	__atomic_store_n(&table_size, ROWS, __ATOMIC_RELEASE);
 	return true;
 }
@@ -61,6 +64,17 @@ bool table_unpin(uint64_t entry)
 static void forget_names(uint32_t slot)
 {
 	names[slot] = 0;
+}
+
+void table_remember(void)
+{
+	for (int fd = 0; fd < table_end(); fd++)
+		remembered[fd] = table_get(fd);
+}
+
+uint64_t table_remembered(int fd)
+{
+	return remembered[fd];
 }
 
 void table_forked(void)

@@ -91,6 +91,10 @@ bool table_release(int fd, uint64_t entry, uint64_t next, bool *last);
 bool table_pin(uint64_t entry);
 bool table_unpin(uint64_t entry);
 
+/* Before a fork, and what a number named then: to 0 <= fd < table_end(). */
+void table_remember(void);
+uint64_t table_remembered(int fd);
+
 /* In a fork's child: threads that were in the middle of a change are not here. */
 void table_forked(void);
 

@@ -10,6 +10,7 @@
 #include "shim/life/birth.h"
 #include "shim/life/carrier.h"
 #include "shim/life/exec.h"
+#include "shim/life/fork.h"
 #include "shim/registry/writer.h"
 #include "shim/session/block.h"
 #include "shim/session/pending.h"
@@ -39,6 +40,8 @@ static void release(int number, uint64_t entry, uint64_t mark, int fd)
 		return;
 	if (table_unconnected(entry) || entry == TABLE_CARRIED)
 		return;
+	if (last)
+		fork_await(entry);
 	if (!(entry & 1)) {
 		registry_close((struct registry_slot *)(uintptr_t)entry);
 	} else if (last && !session_drop(entry, fd, true)) {

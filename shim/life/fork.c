@@ -37,62 +37,105 @@
  * The child's hold has to be there before either side can close: were it taken by the child, the
  * parent of an accept-and-fork server could be the last to close before it, and say goodbye.
  *
- * Other threads go on meanwhile: a session they make between the walk and the fork is in the
- * child's table without a hold.  So is one that this very thread is in, where a signal handler
- * forks: whoever waited for its lock in the child might be waited for by the handler.  The child
- * takes such numbers out of service.
+ * Other threads go on meanwhile, and the kernel copies descriptors first, then memory.  So what the
+ * table says in the child need not be what the child has: it looks again, by what was there before.
+ * A session that was made since is there without a hold, and so is one that this very thread is
+ * in, where a signal handler forks: whoever waited for its lock in the child might be waited for by
+ * the handler.  The child takes such numbers out of service.
  */
 static uint8_t held[ARENA_SLOTS]; /* 1 held for this fork, 2 claimed */
 /* The child's name until it has a pid; no other fork uses it. */
 static __thread pid_t unborn;
 static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t over;       /* one more when a fork is */
+static __thread bool forks; /* this thread is in the middle of one */
+/* Our caller will know the child's pid, or that there is none; and that is awaited. */
+static __thread bool settles, unsettled;
 
+static bool is_session(uint64_t entry)
+{
+	return (entry & 1) && table_slot(entry) < ARENA_SLOTS;
+}
+
+static bool is_held(uint64_t entry)
+{
+	return is_session(entry) && __atomic_load_n(&held[table_slot(entry)], __ATOMIC_ACQUIRE);
+}
+
+static void mark(uint64_t entry, uint8_t how)
+{
+	__atomic_store_n(&held[table_slot(entry)], how, __ATOMIC_SEQ_CST);
+}
+
+/* Of those that there were before. */
 static void each_session(void (*visit)(int fd, uint64_t entry))
 {
-	for (int fd = 0; fd < table_end(); fd++) {
-		uint64_t entry = table_session(fd);
-		if (entry && table_slot(entry) < ARENA_SLOTS)
-			visit(fd, entry);
-	}
+	for (int fd = 0; fd < table_end(); fd++)
+		if (is_session(table_remembered(fd)))
+			visit(fd, table_remembered(fd));
 }
 
+/* Either this sees that the number is gone, or who takes it away sees the mark. */
 static void hold(int fd, uint64_t entry)
 {
-	(void)fd;
-	if (!held[table_slot(entry)])
-		held[table_slot(entry)] = session_hold(entry, unborn);
+	if (is_held(entry))
+		return;
+	mark(entry, 1);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (table_get(fd) != entry || !session_hold(entry, unborn))
+		mark(entry, 0);
 }
 
-/* The child's pid is not known here; the child puts it in.  Nothing is left to do but forget. */
 static void forget(int fd, uint64_t entry)
 {
 	(void)fd;
-	held[table_slot(entry)] = 0;
+	mark(entry, 0);
 }
 
 static void claim(int fd, uint64_t entry)
 {
-	uint8_t *mark = &held[table_slot(entry)];
-	if (*mark == 0)
-		table_swap(fd, TABLE_REFUSED);
-	else if (*mark == 1)
-		session_claim(entry, unborn, process_id);
-	if (*mark)
-		*mark = 2;
+	(void)fd;
+	if (held[table_slot(entry)] != 1)
+		return;
+	session_claim(entry, unborn, process_id);
+	mark(entry, 2);
 }
 
-/*
- * The kernel copies descriptors first, then memory.  A number that another thread has made in
- * between is in the child's table, but not open: no goodbye could be said by it.
- */
-static void check(int fd, uint64_t entry)
+/* What was closed behind the kernel's back is there, and what was opened is not. */
+static void look_again(int fd)
 {
-	if (!descriptor_is(fd, entry))
-		descriptor_created(fd);
+	uint64_t was = table_remembered(fd), now = table_get(fd);
+	if (now == TABLE_OWN || now == TABLE_CARRIED)
+		return;
+	if (now != was && is_held(was) && descriptor_is(fd, was))
+		table_swap(fd, was);
+	else if (is_session(now) ? !is_held(now) || !descriptor_is(fd, now)
+	                         : now != was || now == TABLE_CLOSING)
+		table_swap(fd, !descriptor_is(fd, TABLE_REFUSED) ? 0
+		               : (now | was) & 1 ? TABLE_REFUSED : now);
+}
+
+static void give_back(int fd, uint64_t entry)
+{
+	(void)fd;
+	if (is_held(entry) && !table_names(table_slot(entry)))
+		session_drop(entry, -1, false);
+	mark(entry, 0);
+}
+
+static void end(void)
+{
+	forks = unsettled = false;
+	each_session(forget);
+	__atomic_add_fetch(&over, 1, __ATOMIC_RELEASE);
+	kernel_wake(&over);
+	fork_admit();
 }
 
 void fork_exclude(void)
 {
+	if (unsettled) /* a handler of the program, behind ours */
+		end();
 	guard_enter();
 	pthread_mutex_lock(&forking);
 }
@@ -131,6 +174,8 @@ static void unlock(void)
 static void before(void)
 {
 	begin();
+	forks = true;
+	table_remember();
 	each_session(hold);
 	lock();
 }
@@ -139,12 +184,15 @@ static void in_parent(void)
 {
 	gate_open();
 	unlock();
-	each_session(forget);
-	fork_admit();
+	unsettled = settles;
+	settles = false;
+	if (!unsettled)
+		end();
 }
 
 static void in_child(void)
 {
+	forks = settles = false;
 	process_begin();
 	table_forked();
 	session_forked();
@@ -152,8 +200,9 @@ static void in_child(void)
 	unlock();
 	exec_forked();
 	each_session(claim);
-	each_session(forget);
-	each_session(check);
+	for (int fd = 0; fd < table_end(); fd++)
+		look_again(fd);
+	each_session(give_back);
 	registry_forked();
 	fork_admit();
 }
@@ -161,10 +210,9 @@ static void in_child(void)
 static void unhold(int fd, uint64_t entry)
 {
 	(void)fd;
-	if (held[table_slot(entry)])
-		return;
-	held[table_slot(entry)] = 1;
-	session_unhold(entry, unborn);
+	if (is_held(entry))
+		session_unhold(entry, unborn);
+	mark(entry, 0);
 }
 
 static pid_t child;
@@ -172,28 +220,51 @@ static pid_t child;
 static void claim_for_child(int fd, uint64_t entry)
 {
 	(void)fd;
-	session_claim(entry, unborn, child);
+	if (is_held(entry))
+		session_claim(entry, unborn, child);
+	mark(entry, 0);
 }
 
 /* What only the caller of fork knows: that it failed, or the child's pid, should that die before it
  * can say.  One in a pid namespace of its own will not know it by that, and is only counted. */
 static pid_t settle(pid_t pid, bool elsewhere)
 {
-	if (pid == 0 || !table_end())
+	if (pid == 0 || !unsettled)
 		return pid;
 	int saved = errno;
-	fork_exclude();
 	child = elsewhere ? 0 : pid;
 	each_session(pid < 0 ? unhold : claim_for_child);
-	each_session(forget);
-	fork_admit();
+	end();
 	errno = saved;
 	return pid;
+}
+
+/*
+ * Whether the child has it depends on who is first, the kernel or the close: so the close waits,
+ * and the child has it.  Not for ever, for the fork may be waiting for the thread that closes (in
+ * a handler of the program).
+ */
+enum { PATIENCE = 10 }; /* seconds */
+
+void fork_await(uint64_t entry)
+{
+	int64_t limit = 0;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	while (is_held(entry) && !forks) {
+		uint32_t turn = __atomic_load_n(&over, __ATOMIC_ACQUIRE);
+		int64_t now = kernel_now();
+		limit = limit ? limit : now + PATIENCE * INT64_C(1000000000);
+		if (now >= limit)
+			break;
+		if (is_held(entry))
+			kernel_wait(&over, turn, limit - now);
+	}
 }
 
 /* The handlers do the work, for libc forks by itself, too (daemon(3)). */
 DOOR pid_t fork(void)
 {
+	settles = true;
 	return settle(real.fork(), false);
 }
 
@@ -204,6 +275,7 @@ static pid_t forked(pid_t pid, const struct process_thread *thread, bool elsewhe
 	int saved = errno;
 	if (pid == 0 && thread)
 		process_renew_thread(thread);
+	settles = true;
 	if (pid == 0)
 		in_child();
 	else

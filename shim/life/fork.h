@@ -18,6 +18,10 @@ long fork_by_number(long number, const long *arguments);
 void fork_exclude(void);
 void fork_admit(void);
 
+/* This process has no number of the session any more, and is about to close the last: not in the
+ * middle of a fork. */
+void fork_await(uint64_t entry);
+
 /*
  * A child that holds this one session and that nobody waits for: no SIGCHLD, nothing for wait(2),
  * and no handlers of the program's run (pthread_atfork(3)).  It starts in work(), on a stack of

@@ -125,7 +125,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 		.lowest_fd = process_lowest_own(),
 	});
 	if (!table_init())
-		log_say(LOG_LEVEL_ERROR, "no address space for the table of descriptors (8 MiB); "
+		log_say(LOG_LEVEL_ERROR, "no address space for the table of descriptors (16 MiB); "
 		        "connections on numbers from 1024 on cannot be made TLS and are refused");
 	birth_guard_own(); /* before the program: daemons begin by closing whatever there is */
 	if (rulebook_concerns())
