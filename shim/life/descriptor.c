@@ -145,12 +145,13 @@ void descriptor_copied(uint64_t entry, int to)
 /* Only the last name in this process, and of the last holder, has to see to it. */
 static bool owes(int fd, uint64_t entry)
 {
-	if (!session_is_pending(entry) || table_names(table_slot(entry)) > 1)
+	if (!session_is_pending(entry) || table_names(table_slot(entry)) > 1 ||
+	    session_has_others(entry))
 		return false;
 	struct session *s = session_enter_by(fd, entry);
 	if (!s)
 		return false;
-	bool last = s->holder_count == 1 && session_owes(s, fd);
+	bool last = session_owes(s, fd);
 	session_leave(s);
 	return last;
 }

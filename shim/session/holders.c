@@ -242,8 +242,11 @@ bool session_drop(uint64_t entry, int fd, bool patient)
 	}
 	forget_the_dead(s);
 	if (s->holder_count == 1) {
-		record_farewell(s, fd);
-		if (patient && s->tail && !s->kernel_error) {
+		/* Whoever held it, too, when it was asked before may have gone since. */
+		bool owes = patient && fd >= 0 && session_is_pending(entry) && session_owes(s, fd);
+		if (!owes)
+			record_farewell(s, fd);
+		if (owes || (patient && s->tail && !s->kernel_error)) {
 			session_leave(s);
 			errno = saved;
 			return false;

@@ -179,7 +179,7 @@ bool session_is_pending(uint64_t entry);
 
 /* This process has dropped its last descriptor of the session; fd is still open.  Says goodbye
  * and ends the session if nobody else holds it.  False, where patient: the kernel does not take
- * all that is left to say; nothing has ended. */
+ * all that is left to say, or cannot yet; nothing has ended. */
 bool session_drop(uint64_t entry, int fd, bool patient);
 
 /* A fork is about to happen: one more holder each, under a name of its own (a negative number)
