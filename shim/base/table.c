@@ -4,6 +4,7 @@
 
 #include "shim/base/arena.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 
 /* fs.nr_open's default; a matching connection on a higher number is refused. */
@@ -13,6 +14,7 @@ uint64_t *table_rows;
 unsigned table_size;
 static uint64_t *remembered; /* as many */
 static uint32_t *names;      /* by slot */
+static uint16_t *pins;       /* how many of them are copies that are being made */
 static int end;
 
 bool table_init(void)
@@ -20,20 +22,24 @@ bool table_init(void)
 	if (table_size)
 		return true;
 	size_t size = ROWS * sizeof *table_rows;
-	uint8_t *rows = mmap(NULL, 2 * size + ARENA_SLOTS * sizeof *names, PROT_READ | PROT_WRITE,
-	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *rows = mmap(NULL, 2 * size + ARENA_SLOTS * (sizeof *names + sizeof *pins),
+	                     PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	                     -1, 0);
 	if (rows == (uint8_t *)MAP_FAILED) {
 		static uint64_t few[FEW], few_remembered[FEW];
 		static uint32_t few_names[ARENA_SLOTS];
+		static uint16_t few_pins[ARENA_SLOTS];
 		table_rows = few;
 		remembered = few_remembered;
 		names = few_names;
+		pins = few_pins;
 		__atomic_store_n(&table_size, FEW, __ATOMIC_RELEASE);
 		return false;
 	}
 	table_rows = (uint64_t *)rows;
 	remembered = table_rows + ROWS;
 	names = (uint32_t *)(rows + 2 * size);
+	pins = (uint16_t *)(names + ARENA_SLOTS);
 	__atomic_store_n(&table_size, ROWS, __ATOMIC_RELEASE);
 	return true;
 }
@@ -46,24 +52,43 @@ static uint32_t count(uint64_t entry, int change)
 	return __atomic_add_fetch(&names[table_slot(entry)], (uint32_t)change, __ATOMIC_ACQ_REL);
 }
 
+/*
+ * The number is out of the table, and still a name.  If a copy comes to nothing, it is this number
+ * by which the end has to be told.  One that goes on for long has been interrupted, by a signal
+ * handler that closes.
+ */
+static void await_copies(uint64_t entry)
+{
+	uint16_t *pins_of = &pins[table_slot(entry)], now;
+	for (int i = 0; i < 1000 && (now = __atomic_load_n(pins_of, __ATOMIC_ACQUIRE)) &&
+	                table_names(table_slot(entry)) <= now + 1u; i++)
+		sched_yield();
+}
+
 bool table_pin(uint64_t entry)
 {
 	uint32_t *names_of = &names[table_slot(entry)];
+	__atomic_add_fetch(&pins[table_slot(entry)], 1, __ATOMIC_ACQ_REL);
 	uint32_t now = __atomic_load_n(names_of, __ATOMIC_RELAXED);
 	while (now && !__atomic_compare_exchange_n(names_of, &now, now + 1, false, __ATOMIC_ACQ_REL,
 	                                           __ATOMIC_RELAXED))
 		;
+	if (!now)
+		__atomic_sub_fetch(&pins[table_slot(entry)], 1, __ATOMIC_ACQ_REL);
 	return now;
 }
 
 bool table_unpin(uint64_t entry)
 {
-	return count(entry, -1) == 0;
+	bool last = count(entry, -1) == 0;
+	__atomic_sub_fetch(&pins[table_slot(entry)], 1, __ATOMIC_ACQ_REL);
+	return last;
 }
 
 static void forget_names(uint32_t slot)
 {
 	names[slot] = 0;
+	pins[slot] = 0;
 }
 
 void table_remember(void)
@@ -111,6 +136,8 @@ bool table_release(int fd, uint64_t entry, uint64_t next, bool *last)
 	if (!__atomic_compare_exchange_n(&table_rows[fd], &found, next, false, __ATOMIC_ACQ_REL,
 	                                 __ATOMIC_RELAXED))
 		return false;
+	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS)
+		await_copies(entry);
 	*last = count(entry, -1) == 0;
 	return true;
 }
