@@ -40,6 +40,7 @@ struct relay {
 	bool host_reset;     /* and left bytes unread, the last one that held the session */
 	bool broken;         /* the session is */
 	bool leaves;         /* reading to others */
+	bool seen;           /* what came first, by whoever waited for the socket before */
 };
 
 static bool drained(const struct flow *f)
@@ -64,10 +65,44 @@ static bool is_left(struct relay *r)
 	return r->host_gone;
 }
 
+/* Setting SO_RCVLOWAT (socket(7)) to what it is wakes who waits, if there is something to read. */
+static void wake_waiters(const struct relay *r)
+{
+	kernel_set_option(r->tcp, SOL_SOCKET, SO_RCVLOWAT,
+	                  kernel_option(r->tcp, SOL_SOCKET, SO_RCVLOWAT, 1));
+}
+
+/*
+ * Threads of the program may sleep in the kernel, waiting for the socket that was theirs.  Who
+ * waits in recv(2) has to find something there when it wakes, and who waits in poll(2), which looks
+ * its number up again, in the unix socket.  So what comes first is there for both, until they have
+ * seen it.  False: there is nothing yet.
+ */
+static bool is_seen(struct relay *r)
+{
+	if (!session_is_waited_for(r->entry))
+		return true;
+	if (!(kernel_poll(r->tcp, POLLIN) & POLLIN))
+		return false;
+	struct iovec v = {r->in.bytes, SCRATCH_SIZE};
+	ssize_t seen = block_receive(r->tcp, r->entry, &v, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (seen == OUTCOME_AGAIN)
+		return false;
+	ssize_t put = seen > 0 ? kernel_send(r->host, r->in.bytes, (size_t)seen, 0) : 0;
+	wake_waiters(r);
+	for (int i = 0; i < 100 && session_is_waited_for(r->entry); i++)
+		real.poll(NULL, 0, 1);
+	v.iov_len = put > 0 ? (size_t)put : 0;
+	if (put > 0)
+		block_receive(r->tcp, r->entry, &v, 1, MSG_DONTWAIT);
+	r->seen = true;
+	return true;
+}
+
 static bool pull_in(struct relay *r)
 {
 	struct flow *f = &r->in;
-	if (!reads(r) || is_left(r))
+	if (!reads(r) || is_left(r) || (!r->seen && !is_seen(r)))
 		return false;
 	struct iovec v = {f->bytes, SCRATCH_SIZE};
 	ssize_t got = block_receive(r->tcp, r->entry, &v, 1, MSG_DONTWAIT);
@@ -93,6 +128,7 @@ static bool push_in(struct relay *r)
 	}
 	if (drained(f) && f->ended && !f->told) {
 		kernel_shutdown(r->host, SHUT_WR);
+		wake_waiters(r);
 		f->told = true;
 		return true;
 	}

@@ -127,6 +127,30 @@ static int wait_within_limit(struct pollfd *set, nfds_t count, struct timespec *
 	return 1;
 }
 
+/* The first few of the sessions in a set. */
+struct waits {
+	unsigned count;
+	uint64_t entries[FEW];
+};
+
+static void begin_waiting(struct waits *w, const struct pollfd *fds, nfds_t count)
+{
+	w->count = 0;
+	for (nfds_t i = 0; i < count && w->count < FEW; i++) {
+		uint64_t entry = table_session(fds[i].fd);
+		if (!entry || session_peek_state(entry) == SESSION_FAILED)
+			continue;
+		session_waits(entry);
+		w->entries[w->count++] = entry;
+	}
+}
+
+static void end_waiting(const struct waits *w)
+{
+	for (unsigned i = 0; i < w->count; i++)
+		session_waited(w->entries[i]);
+}
+
 static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t deadline,
                      const sigset_t *mask, bool only_hidden)
 {
@@ -142,6 +166,8 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 		? pending_collect(only_hidden ? PENDING_HIDDEN : PENDING_ALL, h->set + count,
 		                  h->entries, HIDDEN, &deadline) : 0;
 	struct timespec left;
+	struct waits waits;
+	begin_waiting(&waits, fds, count);
 	int ready = real.ppoll(h->set, count + extra, until(deadline, &left), mask);
 	if (ready < 0 && errno == EINVAL && (extra || count == 1)) {
 		int64_t soon = kernel_now() + TURN / 10;
@@ -150,6 +176,7 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 		deadline = extra && soon < deadline ? soon : deadline;
 		ready = wait_within_limit(h->set, count, until(deadline, &left), mask);
 	}
+	end_waiting(&waits);
 	if (ready < 0)
 		return ready;
 	/* The program's first: where a handshake ends behind its back, the kernel's word is old. */
@@ -322,8 +349,10 @@ static ssize_t wait_to_read(int fd, uint64_t entry, int64_t *deadline)
 	int saved = errno;
 	if (!pending_any() && (first || *deadline == INT64_MAX)) {
 		uint8_t byte;
+		session_waits(entry);
 		ssize_t seen = real.recv(fd, &byte, 1, MSG_PEEK);
 		int error = errno;
+		session_waited(entry);
 		errno = saved;
 		if (seen < 0 && error == EINTR)
 			return OUTCOME_INTERRUPTED;

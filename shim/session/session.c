@@ -222,6 +222,25 @@ struct session *session_at(uint64_t entry)
 	return arena_slot(table_slot(entry));
 }
 
+/* ---- who waits ------------------------------------------------------------------------------- */
+
+void session_waits(uint64_t entry)
+{
+	__atomic_add_fetch(&session_at(entry)->waiting, 1, __ATOMIC_ACQ_REL);
+}
+
+void session_waited(uint64_t entry)
+{
+	struct session *s = session_at(entry);
+	if (__atomic_load_n(&s->stamp, __ATOMIC_ACQUIRE) == table_stamp(entry))
+		__atomic_sub_fetch(&s->waiting, 1, __ATOMIC_ACQ_REL);
+}
+
+bool session_is_waited_for(uint64_t entry)
+{
+	return __atomic_load_n(&session_at(entry)->waiting, __ATOMIC_ACQUIRE);
+}
+
 /* ---- scratch --------------------------------------------------------------------------------- */
 
 enum { SMALL_OUT = 4096, HEADROOM = SESSION_TOKEN };

@@ -107,6 +107,7 @@ struct session {
 	int64_t deadline;
 	int64_t driven_until; /* a thread polls for the handshake; see block.c */
 	uint32_t turn;        /* one more each time such a thread is done */
+	uint32_t waiting;     /* threads, of whatever process, that wait for the socket */
 	int64_t timeout; /* nanoseconds a handshake may take */
 
 	uint64_t cookie; /* SO_COOKIE: which socket it is, whatever its number; 0: not known */
@@ -170,6 +171,15 @@ void session_connected(int fd, uint64_t entry, const struct sockaddr *local);
 void session_borrowed(uint64_t entry);
 /* Why session_enter_by() gave NULL, as an outcome. */
 ssize_t session_absent(int fd, uint64_t entry);
+
+/*
+ * A thread is about to wait for the socket, and has.  Whoever takes all there is to read may leave
+ * it asleep: a carrier, by whose unix socket the thread's number has been replaced, waits for it to
+ * have seen that there was something.  One that is cancelled in its wait is counted for ever.
+ */
+void session_waits(uint64_t entry);
+void session_waited(uint64_t entry);
+bool session_is_waited_for(uint64_t entry);
 
 /* The state as a hint, without the lock. */
 enum session_state session_peek_state(uint64_t entry);
