@@ -74,13 +74,11 @@ static bool is_unfit(int number)
 	return number <= STDERR_FILENO || (unsigned)number >= table_size;
 }
 
-static bool may_copy(int fd, int to, int flags)
+static bool may_copy(int fd, int to)
 {
 	if (fd == to || to < 0)
 		return true;
-	if (!is_unfit(to) && !carrier_for_guest(fd))
-		return false;
-	return (!is_unfit(to) && (flags & O_CLOEXEC)) || carrier_for_copy(fd, to);
+	return is_unfit(to) ? carrier_for_copy(fd, to) : carrier_for_guest(fd);
 }
 
 static int refuse_copy(int to)
@@ -147,17 +145,29 @@ static int duplicate(int fd, int to, int flags, bool three)
 	else if (result < 0 && to >= 0 && table_get(to) == TABLE_CLOSING)
 		table_change(to, TABLE_CLOSING, TABLE_REFUSED);
 	descriptor_copying_ended(entry);
+	if (fd != to && result >= 0 && !(flags & O_CLOEXEC))
+		exec_give(result);
 	return result;
 }
 
 DOOR int dup2(int fd, int to)
 {
-	return may_copy(fd, to, 0) ? duplicate(fd, to, 0, false) : -1;
+	return may_copy(fd, to) ? duplicate(fd, to, 0, false) : -1;
 }
 
 DOOR int dup3(int fd, int to, int flags)
 {
-	return may_copy(fd, to, flags) ? duplicate(fd, to, flags, true) : -1;
+	return may_copy(fd, to) ? duplicate(fd, to, flags, true) : -1;
+}
+
+/* FD_CLOEXEC is set, or cleared. */
+static bool may_flag(int fd, bool closes)
+{
+	bool keeps = !closes && exec_closes(fd);
+	exec_settled(fd);
+	if (keeps)
+		exec_give(fd);
+	return !keeps || carrier_for_guest(fd);
 }
 
 /* fcntl(2): whatever the command takes fits a long. */
@@ -165,10 +175,8 @@ static int control(int fd, int command, long argument)
 {
 	if (table_get(fd) == TABLE_OWN)
 		return (int)door_report(OUTCOME_BAD_DESCRIPTOR, true);
-	if (command == F_SETFD && !(argument & FD_CLOEXEC) && !carrier_for_keeping(fd))
+	if (command == F_SETFD && !may_flag(fd, argument & FD_CLOEXEC))
 		return -1;
-	if (command == F_SETFD)
-		exec_guard_ended(fd);
 	if (command == F_GETFD && exec_guarded(fd) && door_entry(fd))
 		return 0;
 	if (command != F_DUPFD && command != F_DUPFD_CLOEXEC)
@@ -227,10 +235,8 @@ DOOR int ioctl(int fd, unsigned long request, ...)
 	va_start(arguments, request);
 	void *argument = va_arg(arguments, void *);
 	va_end(arguments);
-	if (request == FIONCLEX && !carrier_for_keeping(fd))
+	if ((request == FIOCLEX || request == FIONCLEX) && !may_flag(fd, request == FIOCLEX))
 		return -1;
-	if (request == FIOCLEX || request == FIONCLEX)
-		exec_guard_ended(fd);
 	uint64_t entry = door_entry(fd);
 	bool session = entry & 1;
 	int result = real.ioctl(fd, request, argument);

@@ -125,12 +125,6 @@ static void copy_settings(int from, int to)
 	real.fcntl(to, F_SETFL, (long)(real.fcntl(from, F_GETFL) & (O_NONBLOCK | O_APPEND)));
 }
 
-/* Does the program want it closed? */
-static bool closes_on_exec(int fd)
-{
-	return (real.fcntl(fd, F_GETFD) & FD_CLOEXEC) && !exec_guarded(fd);
-}
-
 static void put(int unix_socket, int number, bool closes)
 {
 	real.dup3(unix_socket, number, closes ? O_CLOEXEC : 0);
@@ -139,13 +133,13 @@ static void put(int unix_socket, int number, bool closes)
 static void replace(int fd, uint64_t entry, int unix_socket, bool writes)
 {
 	if (process_is_guest()) {
-		put(unix_socket, fd, closes_on_exec(fd));
+		put(unix_socket, fd, exec_closes(fd));
 		return;
 	}
 	for (int number = 0; number < table_end(); number++) {
 		if (table_get(number) != entry)
 			continue;
-		bool closes = closes_on_exec(number);
+		bool closes = exec_closes(number);
 		descriptor_ending(number);
 		put(unix_socket, number, closes);
 		descriptor_ended(number);
@@ -253,13 +247,6 @@ bool carrier_wanted(int fd, const char *what)
 	return wanted(fd, what, false);
 }
 
-/* Where it may not be carried, the exec will close it. */
-static bool handed_on(int fd, uint64_t entry)
-{
-	return engine_of(entry) == POLICY_ENGINE_INLINE ||
-	       wanted(fd, "handing it to another program", false);
-}
-
 bool carrier_for_copy(int fd, int to)
 {
 	uint64_t entry = table_get(fd);
@@ -268,8 +255,6 @@ bool carrier_for_copy(int fd, int to)
 		carrier_read_from(fd);
 	if (!session)
 		return true;
-	if (to > STDERR_FILENO && (unsigned)to < table_size)
-		return !session_has_others(entry) || handed_on(fd, entry);
 	bool writes = (to == STDOUT_FILENO || to == STDERR_FILENO) && session_has_others(entry);
 	return wanted(fd, "a copy onto a standard stream", writes);
 }
@@ -288,19 +273,12 @@ bool carrier_for_guests_own(int fd, uint64_t entry)
 	return done;
 }
 
-bool carrier_for_keeping(int fd)
+void carrier_for_exec(int fd, bool given)
 {
 	uint64_t entry = table_session(fd);
-	bool kept = !entry || !closes_on_exec(fd);
-	return kept || !session_has_others(entry) || handed_on(fd, entry);
-}
-
-void carrier_for_exec(int fd)
-{
-	uint64_t entry = table_session(fd);
-	bool shared = session_has_others(entry);
-	if (!shared)
-		handed_on(fd, entry);
+	bool shared = !given && session_has_others(entry);
+	if (!shared && engine_of(entry) != POLICY_ENGINE_INLINE)
+		wanted(fd, "handing it to another program", false);
 	struct session *s = log_wants(LOG_LEVEL_INFO) ? session_enter(table_session(fd)) : NULL;
 	if (!s)
 		return;

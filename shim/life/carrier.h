@@ -34,25 +34,22 @@ bool carrier_wanted(int fd, const char *what);
  * session, and may read from it themselves (a shell's cat >&3), the carrier of a copy onto standard
  * output or error only writes: until it is the only holder, until there is a copy onto standard
  * input, or until the program reads, itself, from a number that the carrier stands behind.
- *
- * Onto another number, or before FD_CLOEXEC is cleared: where other processes hold the session, it
- * is for a program that this one is about to become.  It stays a session where it may not be
- * carried.
  */
 bool carrier_for_copy(int fd, int to);
-bool carrier_for_keeping(int fd);
 
-/* Before fd is copied onto any other number: the copies of a vfork child are in no table. */
+/* Before a vfork child copies fd onto any other number, or clears its FD_CLOEXEC: no table has what
+ * it does, and it is about to become another program. */
 bool carrier_for_guest(int fd);
 
 /* A session that a vfork child has made, and that no table has: false, with errno, ends it. */
 bool carrier_for_guests_own(int fd, uint64_t entry);
 
 /*
- * Before an exec that leaves fd open: it is handed on where no other process holds it.  What others
- * hold, too, most programs only forget to close: it stays a session, for the caller to close.
+ * Before an exec that leaves fd open: it is handed on where no other process holds it, or it is
+ * given (exec_give()).  Of what others hold, too, most programs only forget to close their copy: it
+ * stays a session, for the caller to close.
  */
-void carrier_for_exec(int fd);
+void carrier_for_exec(int fd, bool given);
 
 /* fd, TABLE_CARRIED, is about to be read from.  Returns 0: nothing of ours. */
 uint64_t carrier_read_from(int fd);

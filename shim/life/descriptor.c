@@ -35,7 +35,7 @@ static void await_users(uint64_t entry)
 static void release(int number, uint64_t entry, uint64_t mark, int fd)
 {
 	bool last;
-	exec_guard_ended(number);
+	exec_settled(number);
 	if (!table_release(number, entry, mark, &last))
 		return;
 	if (table_unconnected(entry) || entry == TABLE_CARRIED)

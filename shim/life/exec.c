@@ -55,10 +55,33 @@ static void each_session(void (*change)(int fd, uint64_t entry))
 	errno = saved;
 }
 
-/* FD_CLOEXEC is the only descriptor flag there is (fcntl(2)); bit 1 marks what we changed. */
-static uint64_t closing[1 << 20 >> 6];
+/* A bit a number. */
+typedef uint64_t marks[1 << 20 >> 6];
 
+static bool is_marked(const marks m, int fd)
+{
+	return (unsigned)fd < table_size &&
+	       (__atomic_load_n(&m[fd >> 6], __ATOMIC_RELAXED) >> (fd & 63) & 1);
+}
+
+static void set_mark(marks m, int fd)
+{
+	__atomic_fetch_or(&m[fd >> 6], 1ULL << (fd & 63), __ATOMIC_RELAXED);
+}
+
+static bool take_mark(marks m, int fd)
+{
+	uint64_t bit = 1ULL << (fd & 63);
+	return __atomic_fetch_and(&m[fd >> 6], ~bit, __ATOMIC_RELAXED) & bit;
+}
+
+/* FD_CLOEXEC is the only descriptor flag there is (fcntl(2)); what we changed. */
+static marks closing;
 static unsigned guards; /* threads of ours that are starting programs */
+
+/* What the program has put somewhere, or kept open, on purpose. */
+static marks given;
+static bool any_given;
 
 static void close_on_exec(int fd)
 {
@@ -66,18 +89,12 @@ static void close_on_exec(int fd)
 	if (guest && !descriptor_is(fd, table_get(fd)))
 		return;
 	if (real.fcntl(fd, F_GETFD) == 0 && real.fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && !guest)
-		__atomic_fetch_or(&closing[fd >> 6], 1ULL << (fd & 63), __ATOMIC_RELAXED);
-}
-
-static bool take_mark(int fd)
-{
-	uint64_t bit = 1ULL << (fd & 63);
-	return __atomic_fetch_and(&closing[fd >> 6], ~bit, __ATOMIC_RELAXED) & bit;
+		set_mark(closing, fd);
 }
 
 static void keep_on_exec(int fd)
 {
-	if (take_mark(fd))
+	if (take_mark(closing, fd))
 		real.fcntl(fd, F_SETFD, 0);
 }
 
@@ -86,20 +103,44 @@ static bool any_guard(void)
 	return __builtin_expect(__atomic_load_n(&guards, __ATOMIC_RELAXED), 0) != 0;
 }
 
-bool exec_guarded(int fd)
+bool exec_closes(int fd)
 {
-	return any_guard() && (unsigned)fd < table_size &&
-	       (__atomic_load_n(&closing[fd >> 6], __ATOMIC_RELAXED) >> (fd & 63) & 1);
+	return (real.fcntl(fd, F_GETFD) & FD_CLOEXEC) && !exec_guarded(fd);
 }
 
-void exec_guard_ended(int fd)
+bool exec_guarded(int fd)
 {
-	if (exec_guarded(fd) && !process_is_guest())
-		take_mark(fd);
+	return any_guard() && is_marked(closing, fd);
+}
+
+static void keep(int fd)
+{
+	take_mark(given, fd);
+}
+
+void exec_give(int fd)
+{
+	if (!table_session(fd) || process_is_guest())
+		return;
+	__atomic_store_n(&any_given, true, __ATOMIC_RELAXED);
+	set_mark(given, fd);
+}
+
+void exec_settled(int fd)
+{
+	bool noted = exec_guarded(fd) ||
+	             (__atomic_load_n(&any_given, __ATOMIC_RELAXED) && is_marked(given, fd));
+	if (!noted || process_is_guest())
+		return;
+	take_mark(closing, fd);
+	take_mark(given, fd);
 }
 
 void exec_forked(void)
 {
+	if (any_given)
+		each_number(keep);
+	any_given = false;
 	if (!any_guard())
 		return;
 	guards = 0;
@@ -169,7 +210,7 @@ static bool take_turn(void)
 static void hand_on(int fd)
 {
 	if (real.fcntl(fd, F_GETFD) == 0 || exec_guarded(fd))
-		carrier_for_exec(fd);
+		carrier_for_exec(fd, is_marked(given, fd));
 }
 
 static bool has_holds(void)

@@ -13,11 +13,18 @@
 void exec_guard(void);
 int exec_unguard(int result);
 
-/* system(3) may take hours, and other threads go on.  Has fd FD_CLOEXEC only for that? */
+/* system(3) may take hours, and other threads go on.  Has fd FD_CLOEXEC only for that?  Or has the
+ * program set it? */
 bool exec_guarded(int fd);
-/* The program says itself now what fd has, or ends it. */
-void exec_guard_ended(int fd);
-/* A fork's child starts nothing. */
+bool exec_closes(int fd);
+/* The program says itself now whether fd has it, or ends fd. */
+void exec_settled(int fd);
+
+/* fd was put there by dup2(2), or has lost FD_CLOEXEC: if it is a session, it is for the program
+ * that this process may become, whoever else has it. */
+void exec_give(int fd);
+
+/* A fork's child starts nothing, and has been given nothing. */
 void exec_forked(void);
 
 #endif

@@ -112,6 +112,31 @@ static void leaked(struct pair p)
 	pair_close(&p);
 }
 
+/* Who puts it somewhere else, beside a child that has it, need not become another program. */
+static void stays(void)
+{
+	struct pair p = pair_open(AF_INET);
+	int go[2], set = (int)MUST(epoll_create1(EPOLL_CLOEXEC));
+	struct epoll_event e = {.events = EPOLLIN};
+	MUST(pipe2(go, O_CLOEXEC));
+	pid_t child = fork_watched();
+	if (child == 0)
+		_exit(read(go[0], text, 1) != 1);
+	MUST(epoll_ctl(set, EPOLL_CTL_ADD, p.s, &e));
+	MUST(fcntl(p.s, F_SETFD, 0));
+	MUST(dup2(p.s, NUMBER));
+	MUST(write(p.c, "asks", 4));
+	T(epoll_wait(set, &e, 1, -1));
+	T(read_exact(NUMBER, text, 4));
+	MUST(write(go[1], "", 1));
+	say_wait("child", child);
+	close(NUMBER);
+	close(set);
+	close(go[0]);
+	close(go[1]);
+	pair_close(&p);
+}
+
 /* Nothing has changed where there is no other program. */
 static void in_vain(void)
 {
@@ -158,6 +183,8 @@ int main(int argc, char **argv)
 	step("a descriptor that leaks");
 	leaked(pair_fresh(AF_INET));
 	leaked(pair_open(AF_INET));
+	step("no other program");
+	stays();
 	step("no program");
 	in_vain();
 	return 0;
