@@ -265,6 +265,8 @@ DOOR int listen(int fd, int backlog)
 DOOR int shutdown(int fd, int how)
 {
 	uint64_t entry = table_session(fd);
+	if (entry && how != SHUT_RD)
+		relay_await(fd, entry, true);
 	struct session *s = entry ? session_enter_by(fd, entry) : NULL;
 	if (!s)
 		return real.shutdown(fd, how);

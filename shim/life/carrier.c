@@ -33,6 +33,7 @@ struct cargo {
 	int host; /* -1: nothing comes any more, what is there has to leave */
 	uint64_t entry;
 	bool writes; /* only, see carrier_for_copy() */
+	int relay;   /* see relay_enroll() */
 };
 
 static bool am_carrier;
@@ -91,7 +92,7 @@ static void carry(void *link)
 	struct cargo cargo = *(struct cargo *)link;
 	become_carrier(&cargo);
 	if (cargo.host >= 0)
-		relay_run(cargo.tcp, cargo.entry, cargo.host, cargo.writes);
+		relay_run(cargo.tcp, cargo.entry, cargo.host, cargo.relay, cargo.writes);
 	else
 		bring_out(&cargo);
 }
@@ -171,7 +172,8 @@ static bool take_over(int fd, uint64_t entry, bool writes)
 	int pair[2];
 	if (real.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return false;
-	struct cargo cargo = {fd, pair[1], entry, writes};
+	relay_await(fd, entry, false);
+	struct cargo cargo = {fd, pair[1], entry, writes, relay_enroll(entry)};
 	name_end(pair[1], fd, entry);
 	relay_make_room(pair[0]);
 	int error = ENOBUFS;
@@ -182,6 +184,8 @@ static bool take_over(int fd, uint64_t entry, bool writes)
 	if (!error) {
 		copy_settings(fd, pair[0]);
 		replace(fd, entry, pair[0], writes);
+	} else {
+		relay_dismiss(entry, cargo.relay);
 	}
 	real.close(pair[0]);
 	real.close(pair[1]);
@@ -338,7 +342,7 @@ void carrier_last_exit(bool flushes)
 
 bool carrier_linger(int fd, uint64_t entry, int end)
 {
-	struct cargo cargo = {fd, end, entry, false};
+	struct cargo cargo = {fd, end, entry, false, -1};
 	return fork_hidden(entry, fd, end, linger, &cargo) > 0;
 }
 
@@ -385,7 +389,7 @@ bool carrier_drain(int fd, uint64_t entry)
 		        "closed before their handshakes and wait for their peers", peer, STRANGERS);
 		return true;
 	}
-	struct cargo cargo = {fd, -1, entry, false};
+	struct cargo cargo = {fd, -1, entry, false, -1};
 	pid_t pid = fork_hidden(entry, cargo.tcp, cargo.host, carry, &cargo);
 	if (place && pid > 0)
 		__atomic_store_n(place, pid, __ATOMIC_RELAXED);

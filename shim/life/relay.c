@@ -12,11 +12,13 @@
 #include "shim/session/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,7 +43,146 @@ struct relay {
 	bool broken;         /* the session is */
 	bool leaves;         /* reading to others */
 	bool seen;           /* what came first, by whoever waited for the socket before */
+	int number;          /* see relay_enroll() */
+	uint8_t heard;       /* the last question */
+	size_t owed;         /* before it is answered */
+	bool asked;
 };
+
+/* ---- the order among several ----------------------------------------------------------------- */
+
+static void tell(struct session *s)
+{
+	s->turn++;
+	kernel_wake(&s->turn);
+}
+
+int relay_enroll(uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	int number = 0;
+	if (!s)
+		return -1;
+	while (number < SESSION_RELAYS && (s->relays >> number & 1))
+		number++;
+	if (number < SESSION_RELAYS) {
+		s->relay_holders[number] = 0;
+		s->relay_answers[number] = s->relay_question;
+		__atomic_fetch_or(&s->relays, (uint8_t)(1 << number), __ATOMIC_RELAXED);
+	}
+	session_leave(s);
+	return number < SESSION_RELAYS ? number : -1;
+}
+
+void relay_dismiss(uint64_t entry, int number)
+{
+	struct session *s = number < 0 ? NULL : session_enter(entry);
+	if (!s)
+		return;
+	__atomic_fetch_and(&s->relays, (uint8_t)~(1 << number), __ATOMIC_RELAXED);
+	tell(s);
+	session_leave(s);
+}
+
+/* One that was killed does not answer, and is known as a holder, unless there are too many. */
+static bool is_dead(const struct session *s, int number)
+{
+	int holder = s->relay_holders[number];
+	pid_t pid = holder ? s->holders[holder - 1] : -1;
+	return holder && (pid <= 0 || !kernel_lives(pid));
+}
+
+enum doubt { NONE, MAY_BE_DEAD, GIVEN_UP };
+
+static bool all_answered(struct session *s, uint8_t question, enum doubt doubt)
+{
+	bool all = true;
+	for (int i = 0; i < SESSION_RELAYS; i++) {
+		if (!(s->relays >> i & 1) || (int8_t)(s->relay_answers[i] - question) >= 0)
+			continue;
+		if (doubt == GIVEN_UP || (doubt == MAY_BE_DEAD && is_dead(s, i)))
+			__atomic_fetch_and(&s->relays, (uint8_t)~(1 << i), __ATOMIC_RELAXED);
+		else
+			all = false;
+	}
+	return all;
+}
+
+/* Wakes whoever waits for room, where there is some (tcp(7)): carriers wait for that alone. */
+static void ring(int tcp)
+{
+	kernel_set_option(tcp, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+	                  kernel_option(tcp, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0));
+}
+
+/* A bell that is not heard, for the socket was full, is rung again.  A signal is soon heeded: its
+ * handler may be there to end the wait for a peer that takes nothing. */
+void relay_await_others(int fd, uint64_t entry, bool ends)
+{
+	enum { AGAIN = 10000000, HURRY = 20000000, SOON = 100000000, SECOND = 1000000000 /* ns */ };
+	bool waits = !kernel_nonblocking(fd) &&
+	             kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0) == IPPROTO_TCP;
+	if (!waits && !ends && !(kernel_poll(fd, POLLOUT) & POLLOUT))
+		return;
+	int64_t began = kernel_now(), now = began;
+	int64_t limit = waits ? kernel_deadline(fd, SO_SNDTIMEO) : now + (ends ? SECOND : HURRY);
+	uint8_t question = 0;
+	enum doubt doubt = NONE;
+	for (int error = 0; now < limit && (!error || now < began + SOON); now = kernel_now()) {
+		struct session *s = session_enter(entry);
+		if (!s)
+			break;
+		if (doubt == NONE)
+			question = ++s->relay_question;
+		uint32_t turn = s->turn;
+		bool done = s->state == SESSION_FAILED || all_answered(s, question, doubt);
+		session_leave(s);
+		if (done)
+			break;
+		doubt = now > began + PATIENCE * 1000000LL ? GIVEN_UP : MAY_BE_DEAD;
+		ring(fd);
+		error = kernel_wait(&session_at(entry)->turn, turn, AGAIN);
+	}
+}
+
+static size_t in_hand(const struct relay *r)
+{
+	int unread;
+	if (real.ioctl(r->host, FIONREAD, &unread) < 0 || unread < RELAY_TOKEN)
+		unread = RELAY_TOKEN;
+	return r->out.end - r->out.at + (size_t)unread - RELAY_TOKEN;
+}
+
+static void answer(struct relay *r)
+{
+	uint8_t asked = __atomic_load_n(&session_at(r->entry)->relay_question, __ATOMIC_ACQUIRE);
+	if (r->number < 0)
+		return;
+	if (asked != r->heard) {
+		r->heard = asked;
+		r->owed = in_hand(r);
+		r->asked = true;
+	}
+	struct session *s = r->asked && (!r->owed || r->broken) ? session_enter(r->entry) : NULL;
+	if (!s)
+		return;
+	s->relay_answers[r->number] = r->heard;
+	tell(s);
+	session_leave(s);
+	r->asked = false;
+}
+
+static void report(struct relay *r)
+{
+	struct session *s = r->number < 0 ? NULL : session_enter(r->entry);
+	if (!s)
+		return;
+	for (int i = 0; i < SESSION_HOLDERS; i++)
+		if (s->holders[i] == getpid())
+			s->relay_holders[r->number] = (uint8_t)(i + 1);
+	r->heard = s->relay_answers[r->number];
+	session_leave(s);
+}
 
 static bool drained(const struct flow *f)
 {
@@ -165,7 +306,9 @@ static bool push_out(struct relay *r)
 		ssize_t put = block_send(r->tcp, r->entry, &v, 1, MSG_DONTWAIT);
 		if (put == OUTCOME_AGAIN)
 			return false;
-		f->at += put > 0 ? (size_t)put : 0;
+		size_t done = put > 0 ? (size_t)put : 0;
+		f->at += done;
+		r->owed -= done < r->owed ? done : r->owed;
 		r->broken |= put <= 0;
 		return true;
 	}
@@ -235,8 +378,8 @@ static bool wait(struct relay *r, int epoll, uint32_t *watched)
 	}
 	bool handshaking = session_peek_state(r->entry) <= SESSION_HANDSHAKING;
 	int limit = handshaking ? TICK : r->leaves ? TURN : r->host_gone ? PATIENCE : -1;
-	struct epoll_event events[2];
-	int count = real.epoll_wait(epoll, events, 2, limit);
+	struct epoll_event events[3];
+	int count = real.epoll_wait(epoll, events, 3, limit);
 	for (int i = 0; i < count; i++)
 		if (events[i].data.fd == r->host)
 			look_at_host(r, events[i].events);
@@ -301,24 +444,32 @@ static void send_at_once(int tcp)
 	kernel_set_option(tcp, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-void relay_run(int tcp, uint64_t entry, int host, bool leaves)
+void relay_run(int tcp, uint64_t entry, int host, int number, bool leaves)
 {
 	send_at_once(tcp);
-	struct relay r = {.tcp = tcp, .host = host, .entry = entry, .leaves = leaves};
+	struct relay r = {.tcp = tcp, .host = host, .entry = entry, .leaves = leaves,
+	                  .number = number};
+	report(&r);
 	r.in.bytes = scratch_take();
 	r.out.bytes = scratch_take();
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 	                        .data.fd = host};
+	int bell = real.fcntl(tcp, F_DUPFD_CLOEXEC, 0L); /* see ring() */
+	struct epoll_event rung = {.events = EPOLLOUT | EPOLLET, .data.fd = bell};
+	real.epoll_ctl(epoll, EPOLL_CTL_ADD, bell, &rung);
 	uint32_t watched = 0;
 	if (!r.in.bytes || !r.out.bytes || epoll < 0 ||
 	    real.epoll_ctl(epoll, EPOLL_CTL_ADD, host, &e) < 0)
 		r.broken = true;
 	while (!finished(&r)) {
+		answer(&r);
 		bool moved = pull_in(&r) | push_in(&r) | pull_out(&r) | push_out(&r);
 		if (!moved && !finished(&r) && !wait(&r, epoll, &watched))
 			break;
 	}
+	relay_dismiss(entry, number);
+	real.close(bell);
 	end(&r);
 }
 

@@ -50,7 +50,7 @@ enum session_event {
 	SESSION_EVENT_COUNT
 };
 
-enum { SESSION_HOLDERS = 32, SESSION_EARLY = 64 * 1024, SESSION_TOKEN = 4096 };
+enum { SESSION_HOLDERS = 32, SESSION_RELAYS = 4, SESSION_EARLY = 64 * 1024, SESSION_TOKEN = 4096 };
 
 struct session {
 	pthread_mutex_t lock; /* of the slot: made once, for all its sessions */
@@ -85,6 +85,10 @@ struct session {
 	 * program's SO_RCVLOWAT asks for before a socket counts as readable. */
 	uint32_t token;
 	uint16_t barren; /* records in a row that carried nothing for the program */
+	/* Carriers with a program behind them (life/relay.h), a bit each, read without the lock as
+	 * a hint; what they were asked last, and have answered; and which of the holders each is,
+	 * from 1 on.  (Bytes, where there is room.) */
+	uint8_t relays, relay_question;
 
 	/* outbox */
 	uint8_t *tail; /* ciphertext the kernel has not taken yet: tail_at .. tail_end */
@@ -106,16 +110,18 @@ struct session {
 	size_t overhead; /* bytes a record is longer than its plaintext, at the least */
 	int64_t deadline;
 	int64_t driven_until; /* a thread polls for the handshake; see block.c */
-	uint32_t turn;        /* one more each time such a thread is done */
+	uint32_t turn;        /* one more each time such a thread is done, or a carrier answers */
 	uint32_t waiting;     /* threads, of whatever process, that wait for the socket */
 	int64_t timeout; /* nanoseconds a handshake may take */
 
 	uint64_t cookie; /* SO_COOKIE: which socket it is, whatever its number; 0: not known */
 	pid_t user; /* which the registry shows */
+	uint8_t relay_answers[SESSION_RELAYS];
 	uint64_t asked_to_read; /* the last carrier that was, see session_ask_reading() */
 	/* Processes that hold it.  More than fit are counted only. */
 	uint32_t holder_count;
 	pid_t holders[SESSION_HOLDERS];
+	uint8_t relay_holders[SESSION_RELAYS];
 	int64_t doubted_at; /* when the sweep first saw a child that may never have been */
 
 	struct tls_peer peer; /* 16-byte address, names, verdict */
