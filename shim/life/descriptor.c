@@ -36,11 +36,12 @@ static void release(int number, uint64_t entry, uint64_t mark, int fd)
 {
 	bool last;
 	exec_settled(number);
+	fork_await(entry);
 	if (!table_release(number, entry, mark, &last))
 		return;
 	if (table_unconnected(entry) || entry == TABLE_CARRIED)
 		return;
-	if (last)
+	if (last) /* it may have begun just then */
 		fork_await(entry);
 	if (!(entry & 1)) {
 		registry_close((struct registry_slot *)(uintptr_t)entry);

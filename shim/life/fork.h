@@ -18,8 +18,7 @@ long fork_by_number(long number, const long *arguments);
 void fork_exclude(void);
 void fork_admit(void);
 
-/* This process has no number of the session any more, and is about to close the last: not in the
- * middle of a fork. */
+/* A number of the session is about to be closed: not in the middle of a fork. */
 void fork_await(uint64_t entry);
 
 /*

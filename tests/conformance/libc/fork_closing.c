@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
-enum { THREADS = 2, MEMORY = 64 << 20 };
+enum { THREADS = 3, MEMORY = 64 << 20 };
 
 static struct pair p;
 static volatile bool stop;
@@ -32,6 +32,11 @@ static void connects(void *unused)
 	char buffer[4];
 	while (!stop) {
 		struct pair own = pair_open(AF_INET);
+		for (int i = 0; i < 4; i++) { /* by other numbers, which others had a moment ago */
+			int moved = (int)MUST(dup(own.c));
+			close(own.c);
+			own.c = moved;
+		}
 		close(own.c);
 		bool end = read(own.s, buffer, sizeof(buffer)) == 0;
 		__atomic_add_fetch(end ? &ended : &broken, 1, __ATOMIC_RELAXED);
@@ -95,6 +100,11 @@ static int writes(void)
 	return write(p.c, "child", 5) != 5 || read_exact(p.s, buffer, 5) != 5;
 }
 
+static int exits(void)
+{
+	return 0;
+}
+
 /* Numbers that threads had, too. */
 static int pipes(void)
 {
@@ -116,6 +126,7 @@ int main(void)
 	watchdog_start();
 	p = pair_open(AF_INET);
 	tell(fork_beside("a child at work", 200, writes));
+	tell(fork_beside("one that has nothing to do", 2000, exits));
 	touch_memory();
 	tell(fork_beside("a child that opens others", 60, pipes));
 	tell(fork_beside("none", 2000, NULL));
