@@ -77,15 +77,21 @@ void descriptor_created(int fd)
 		release(fd, entry, 0, NO_DESCRIPTOR);
 }
 
+static bool may_be(int fd)
+{
+	return birth_is_tcp_protocol(kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0));
+}
+
 bool descriptor_is(int fd, uint64_t entry)
 {
 	if (entry == TABLE_REFUSED || entry == TABLE_CLOSING)
-		return birth_is_tcp_protocol(kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0));
+		return may_be(fd);
 	struct session *s = session_enter(entry);
-	uint64_t cookie = s ? s->cookie : 0;
-	if (s)
-		session_leave(s);
-	return cookie && cookie == kernel_cookie(fd);
+	if (!s)
+		return false;
+	uint64_t cookie = s->cookie;
+	session_leave(s);
+	return cookie ? cookie == kernel_cookie(fd) : may_be(fd);
 }
 
 uint64_t descriptor_of_guest(int fd, uint64_t entry)
