@@ -101,15 +101,22 @@ static void claim(int fd, uint64_t entry)
 	mark(entry, 2);
 }
 
+/* Of one that is held, without its lock: see session_claim(). */
+static bool names(int fd, uint64_t entry)
+{
+	uint64_t cookie = session_at(entry)->cookie;
+	return cookie ? cookie == kernel_cookie(fd) : descriptor_is(fd, TABLE_REFUSED);
+}
+
 /* What was closed behind the kernel's back is there, and what was opened is not. */
 static void look_again(int fd)
 {
 	uint64_t was = table_remembered(fd), now = table_get(fd);
 	if (now == TABLE_OWN || now == TABLE_CARRIED)
 		return;
-	if (now != was && is_held(was) && descriptor_is(fd, was))
+	if (now != was && is_held(was) && names(fd, was))
 		table_swap(fd, was);
-	else if (is_session(now) ? !is_held(now) || !descriptor_is(fd, now)
+	else if (is_session(now) ? !is_held(now) || !names(fd, now)
 	                         : now != was || now == TABLE_CLOSING)
 		table_swap(fd, !descriptor_is(fd, TABLE_REFUSED) ? 0
 		               : (now | was) & 1 ? TABLE_REFUSED : now);

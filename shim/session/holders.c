@@ -52,14 +52,23 @@ bool session_hold(uint64_t entry, pid_t unborn)
 	return true;
 }
 
+/*
+ * Without the lock: a child that is killed as soon as it is there would be the end of every session
+ * that it has and does not use.  The name is nobody else's, but the parent says the same.
+ */
 void session_claim(uint64_t entry, pid_t unborn, pid_t now)
 {
-	struct session *s = session_enter(entry);
-	if (!s)
-		return;
+	struct session *s = session_at(entry);
 	/* From a pid namespace of its own a child's pid, too, is none that the others know. */
-	change_holder(s, unborn, process_elsewhere ? 0 : now);
-	session_leave(s);
+	pid_t name = process_elsewhere ? 0 : now;
+	if (__atomic_load_n(&s->stamp, __ATOMIC_ACQUIRE) != table_stamp(entry))
+		return;
+	for (int i = 0; i < SESSION_HOLDERS; i++) {
+		pid_t known = unborn;
+		if (__atomic_compare_exchange_n(&s->holders[i], &known, name, false,
+		                                __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return;
+	}
 }
 
 void session_unhold(uint64_t entry, pid_t unborn)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Children are killed as soon as they are there: what their parent has goes on, and ends. */
+#include "../trace.h"
+
+enum { PAIRS = 10, CHILDREN = 400, STEPS = 40 };
+
+static void pass_time(int turns)
+{
+	for (volatile int i = 0; i < turns * 1000; i++)
+		;
+}
+
+int main(void)
+{
+	struct pair p[PAIRS];
+	char buffer[8];
+	int whole = 0, ended = 0;
+
+	watchdog_start();
+	for (int i = 0; i < PAIRS; i++)
+		p[i] = pair_open(AF_INET);
+	for (int i = 0; i < CHILDREN; i++) {
+		pid_t child = (pid_t)MUST(fork());
+		if (child == 0)
+			for (;;)
+				pause();
+		pass_time(i % STEPS);
+		kill(child, SIGKILL);
+		MUST(waitpid(child, NULL, 0));
+	}
+	for (int i = 0; i < PAIRS; i++) {
+		whole += write(p[i].c, "alone", 5) == 5 && read_exact(p[i].s, buffer, 5) == 5;
+		close(p[i].c);
+		ended += read(p[i].s, buffer, 1) == 0;
+	}
+	say("%d of %d work, %d end", whole, PAIRS, ended);
+	return 0;
+}
