@@ -39,14 +39,14 @@ static void forget_the_dead(struct session *s)
 
 bool session_hold(uint64_t entry, pid_t unborn)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_to_count(entry);
 	if (!s)
 		return false;
 	if (s->holder_count >= SESSION_HOLDERS)
 		forget_the_dead(s);
+	change_holder(s, 0, unborn); /* first, lest who is killed in between counts for ever */
 	s->holder_count++;
 	s->doubted_at = 0;
-	change_holder(s, 0, unborn);
 	registry_share(s->registry);
 	session_leave(s);
 	return true;
@@ -73,7 +73,7 @@ void session_claim(uint64_t entry, pid_t unborn, pid_t now)
 
 void session_unhold(uint64_t entry, pid_t unborn)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_to_count(entry);
 	if (!s)
 		return;
 	change_holder(s, unborn, 0);
@@ -109,7 +109,7 @@ static bool take_back(struct session *s)
 
 void session_lend(uint64_t entry)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_to_count(entry);
 	if (!s)
 		return;
 	if (s->holder_count > 1) {
@@ -122,7 +122,7 @@ void session_lend(uint64_t entry)
 
 void session_reclaim(uint64_t entry)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_to_count(entry);
 	if (!s)
 		return;
 	if (take_back(s)) {
@@ -188,7 +188,7 @@ void session_sweep(void)
 
 bool session_has_others(uint64_t entry)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_to_count(entry);
 	if (!s)
 		return false;
 	forget_the_dead(s);
@@ -199,7 +199,7 @@ bool session_has_others(uint64_t entry)
 
 void session_ask_reading(uint64_t entry, uint64_t carrier)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_to_count(entry);
 	if (!s)
 		return;
 	s->asked_to_read = carrier;
@@ -208,7 +208,7 @@ void session_ask_reading(uint64_t entry, uint64_t carrier)
 
 bool session_leaves_reading(uint64_t entry, uint64_t carrier)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_to_count(entry);
 	if (!s)
 		return false;
 	forget_the_dead(s);
@@ -241,7 +241,7 @@ static struct rulebook *leave_to_others(struct session *s)
 bool session_drop(uint64_t entry, int fd, bool patient)
 {
 	int saved = errno;
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_to_count(entry);
 	if (!s)
 		return true;
 	if (take_back(s)) {
@@ -251,6 +251,7 @@ bool session_drop(uint64_t entry, int fd, bool patient)
 	}
 	forget_the_dead(s);
 	if (s->holder_count == 1) {
+		s->counting = false;
 		/* Whoever held it, too, when it was asked before may have gone since. */
 		bool owes = patient && fd >= 0 && session_is_pending(entry) && session_owes(s, fd);
 		if (!owes)

@@ -121,8 +121,9 @@ static bool locked(struct session *s, int error)
 	inside = s;
 	if (error == EOWNERDEAD) {
 		pthread_mutex_consistent(&s->lock);
-		if (s->holder_count)
+		if (s->holder_count && !s->counting)
 			poison(s, "a process died");
+		s->counting = false;
 	}
 	return true;
 }
@@ -135,6 +136,7 @@ static bool lock(struct session *s)
 void session_leave(struct session *s)
 {
 	inside = s->outer;
+	s->counting = false;
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -163,6 +165,14 @@ struct session *session_enter(uint64_t entry)
 		return s;
 	session_leave(s);
 	return NULL;
+}
+
+struct session *session_enter_to_count(uint64_t entry)
+{
+	struct session *s = session_enter(entry);
+	if (s)
+		s->counting = true;
+	return s;
 }
 
 bool session_try(struct session *s)

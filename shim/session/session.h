@@ -55,6 +55,7 @@ enum { SESSION_HOLDERS = 32, SESSION_RELAYS = 4, SESSION_EARLY = 64 * 1024, SESS
 struct session {
 	pthread_mutex_t lock; /* of the slot: made once, for all its sessions */
 	bool lock_ready;
+	bool counting;         /* who is inside changes nothing but who holds it */
 	struct session *outer; /* which the thread inside was in before; its own business */
 	uint32_t stamp; /* one more whenever the slot is given back */
 	uint32_t slot;
@@ -153,6 +154,8 @@ struct session *session_enter(uint64_t entry);
  * cannot be sent is lost to all of them.  Closing waits for whoever is in (life/descriptor.c).
  */
 struct session *session_enter_by(int fd, uint64_t entry);
+/* The same to see or change who holds it, and no more: who dies inside ends nothing. */
+struct session *session_enter_to_count(uint64_t entry);
 void session_leave(struct session *s);
 /* This thread is about to jump out of a signal handler (siglongjmp(3)): sessions it is in the
  * middle of are over, their locks free. */
