@@ -3,6 +3,7 @@
 #include "shim/base/table.h"
 
 #include "shim/base/arena.h"
+#include "shim/base/kernel.h"
 
 #include <sched.h>
 #include <sys/mman.h>
@@ -13,82 +14,96 @@ enum { ROWS = 1 << 20, FEW = 1024 };
 uint64_t *table_rows;
 unsigned table_size;
 static uint64_t *remembered; /* as many */
-static uint32_t *names;      /* by slot */
-static uint16_t *pins;       /* how many of them are copies that are being made */
 static int end;
+
+/* By slot: numbers, and PIN for each copy that is being made. */
+static uint32_t *names;
+enum { PIN = 2 * ROWS };
 
 bool table_init(void)
 {
 	if (table_size)
 		return true;
 	size_t size = ROWS * sizeof *table_rows;
-	uint8_t *rows = mmap(NULL, 2 * size + ARENA_SLOTS * (sizeof *names + sizeof *pins),
-	                     PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-	                     -1, 0);
+	uint8_t *rows = mmap(NULL, 2 * size + ARENA_SLOTS * sizeof *names, PROT_READ | PROT_WRITE,
+	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (rows == (uint8_t *)MAP_FAILED) {
 		static uint64_t few[FEW], few_remembered[FEW];
 		static uint32_t few_names[ARENA_SLOTS];
-		static uint16_t few_pins[ARENA_SLOTS];
 		table_rows = few;
 		remembered = few_remembered;
 		names = few_names;
-		pins = few_pins;
 		__atomic_store_n(&table_size, FEW, __ATOMIC_RELEASE);
 		return false;
 	}
 	table_rows = (uint64_t *)rows;
 	remembered = table_rows + ROWS;
 	names = (uint32_t *)(rows + 2 * size);
-	pins = (uint16_t *)(names + ARENA_SLOTS);
 	__atomic_store_n(&table_size, ROWS, __ATOMIC_RELEASE);
 	return true;
 }
 
-/* How many are left; of what has no names, one. */
-static uint32_t count(uint64_t entry, int change)
+static uint32_t *names_of(uint64_t entry)
 {
-	if (!(entry & 1) || table_slot(entry) >= ARENA_SLOTS)
-		return 1;
-	return __atomic_add_fetch(&names[table_slot(entry)], (uint32_t)change, __ATOMIC_ACQ_REL);
+	bool session = (entry & 1) && table_slot(entry) < ARENA_SLOTS;
+	return session ? &names[table_slot(entry)] : NULL;
 }
 
-/*
- * The number is out of the table, and still a name.  If a copy comes to nothing, it is this number
- * by which the end has to be told.  One that goes on for long has been interrupted, by a signal
- * handler that closes.
- */
-static void await_copies(uint64_t entry)
+static void count(uint64_t entry, int change)
 {
-	uint16_t *pins_of = &pins[table_slot(entry)], now;
-	for (int i = 0; i < 1000 && (now = __atomic_load_n(pins_of, __ATOMIC_ACQUIRE)) &&
-	                table_names(table_slot(entry)) <= now + 1u; i++)
-		sched_yield();
+	uint32_t *word = names_of(entry);
+	if (word)
+		__atomic_add_fetch(word, (uint32_t)change, __ATOMIC_ACQ_REL);
+}
+
+static __thread unsigned copies; /* that this thread is in the middle of */
+
+/*
+ * True: no other is left.  Beside copies that are being made the last number waits, for if they
+ * come to nothing it is the one by which the end has to be told; but not in a signal handler that
+ * came into one of them.
+ */
+static bool drop_name(uint64_t entry)
+{
+	enum { TURNS = 100, PATIENCE = 10 * 1000 /* milliseconds */ };
+	uint32_t *word = names_of(entry);
+	if (!word)
+		return false;
+	uint32_t now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	for (int turn = 0;;) {
+		bool waits = now > PIN && now % PIN == 1 && !copies && turn < TURNS + PATIENCE;
+		if (!waits && __atomic_compare_exchange_n(word, &now, now - 1, false,
+		                                          __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return now == 1;
+		if (!waits)
+			continue;
+		if (turn++ < TURNS)
+			sched_yield();
+		else
+			kernel_wait(word, now, 1000000);
+		now = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	}
 }
 
 bool table_pin(uint64_t entry)
 {
-	uint32_t *names_of = &names[table_slot(entry)];
-	__atomic_add_fetch(&pins[table_slot(entry)], 1, __ATOMIC_ACQ_REL);
-	uint32_t now = __atomic_load_n(names_of, __ATOMIC_RELAXED);
-	while (now && !__atomic_compare_exchange_n(names_of, &now, now + 1, false, __ATOMIC_ACQ_REL,
+	uint32_t *word = names_of(entry), now = __atomic_load_n(word, __ATOMIC_RELAXED);
+	while (now && !__atomic_compare_exchange_n(word, &now, now + PIN, false, __ATOMIC_ACQ_REL,
 	                                           __ATOMIC_RELAXED))
 		;
-	if (!now)
-		__atomic_sub_fetch(&pins[table_slot(entry)], 1, __ATOMIC_ACQ_REL);
+	copies += now != 0;
 	return now;
 }
 
 bool table_unpin(uint64_t entry)
 {
-	bool last = count(entry, -1) == 0;
-	__atomic_sub_fetch(&pins[table_slot(entry)], 1, __ATOMIC_ACQ_REL);
-	return last;
+	copies--;
+	return __atomic_sub_fetch(names_of(entry), PIN, __ATOMIC_ACQ_REL) == 0;
 }
 
 static void forget_names(uint32_t slot)
 {
 	names[slot] = 0;
-	pins[slot] = 0;
 }
 
 void table_remember(void)
@@ -104,6 +119,7 @@ uint64_t table_remembered(int fd)
 
 void table_forked(void)
 {
+	copies = 0;
 	arena_each_taken(forget_names);
 	for (int fd = 0; fd < end; fd++)
 		if (table_session(fd) && table_slot(table_rows[fd]) < ARENA_SLOTS)
@@ -114,7 +130,8 @@ void table_forked(void)
 
 unsigned table_names(uint32_t slot)
 {
-	return __atomic_load_n(&names[slot], __ATOMIC_ACQUIRE);
+	uint32_t now = __atomic_load_n(&names[slot], __ATOMIC_ACQUIRE);
+	return now % PIN + now / PIN;
 }
 
 uint64_t table_swap(int fd, uint64_t entry)
@@ -136,9 +153,7 @@ bool table_release(int fd, uint64_t entry, uint64_t next, bool *last)
 	if (!__atomic_compare_exchange_n(&table_rows[fd], &found, next, false, __ATOMIC_ACQ_REL,
 	                                 __ATOMIC_RELAXED))
 		return false;
-	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS)
-		await_copies(entry);
-	*last = count(entry, -1) == 0;
+	*last = drop_name(entry);
 	return true;
 }
 
