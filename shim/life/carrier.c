@@ -141,9 +141,10 @@ static void replace(int fd, uint64_t entry, int unix_socket, bool writes)
 		if (table_get(number) != entry)
 			continue;
 		bool closes = exec_closes(number);
-		descriptor_ending(number);
+		if (!descriptor_replacing(number, entry))
+			continue;
 		put(unix_socket, number, closes);
-		descriptor_ended(number);
+		descriptor_replaced(number);
 		if (writes)
 			table_change(number, 0, TABLE_CARRIED);
 	}

@@ -31,16 +31,17 @@ static void await_users(uint64_t entry)
 		session_leave(s);
 }
 
-/* Puts `mark` in place of what the number names, and ends that if it was its last number. */
-static void release(int number, uint64_t entry, uint64_t mark, int fd)
+/* Puts `mark` in place of what the number names, and ends that if it was its last number.  False:
+ * it names something else. */
+static bool release(int number, uint64_t entry, uint64_t mark, int fd)
 {
 	bool last;
 	exec_settled(number);
 	fork_await(entry);
 	if (!table_release(number, entry, mark, &last))
-		return;
+		return false;
 	if (table_unconnected(entry) || entry == TABLE_CARRIED)
-		return;
+		return true;
 	if (last) /* it may have begun just then */
 		fork_await(entry);
 	if (!(entry & 1)) {
@@ -51,15 +52,16 @@ static void release(int number, uint64_t entry, uint64_t mark, int fd)
 	} else if (!last) {
 		await_users(entry);
 	}
+	return true;
 }
 
 /*
  * Forgets what fd names.  Until the number is really closed it is marked, so that another thread
  * that still uses it cannot reach the bare socket.
  */
-static void forget(int fd, uint64_t entry, uint64_t mark)
+static bool forget(int fd, uint64_t entry, uint64_t mark)
 {
-	release(fd, entry, mark, fd);
+	return release(fd, entry, mark, fd);
 }
 
 /* What fd names in this process; nothing for a guest, whose numbers these are not. */
@@ -163,17 +165,66 @@ static bool owes(int fd, uint64_t entry)
 	return last;
 }
 
+/* The number on which a carrier's socket is being put, and one more; 0: none. */
+static int replacing;
+
+/*
+ * Or what is closed would be the old socket, and the number be there again afterwards.  Not for
+ * ever: a signal handler may have interrupted the thread that does it.
+ */
+static void await_replacing(int fd)
+{
+	int64_t limit = 0;
+	int number = __atomic_load_n(&replacing, __ATOMIC_ACQUIRE);
+	while (number && (fd < 0 || number == fd + 1)) {
+		int64_t now = kernel_now();
+		limit = limit ? limit : now + INT64_C(1000000000);
+		if (now >= limit)
+			break;
+		sched_yield();
+		number = __atomic_load_n(&replacing, __ATOMIC_ACQUIRE);
+	}
+}
+
+bool descriptor_replacing(int fd, uint64_t entry)
+{
+	int none;
+	do {
+		await_replacing(-1);
+		none = __atomic_load_n(&replacing, __ATOMIC_RELAXED);
+	} while (!__atomic_compare_exchange_n(&replacing, &none, fd + 1, false, __ATOMIC_ACQ_REL,
+	                                      __ATOMIC_RELAXED));
+	bool taken = release(fd, entry, TABLE_CLOSING, fd);
+	if (!taken)
+		__atomic_store_n(&replacing, 0, __ATOMIC_RELEASE);
+	return taken;
+}
+
+void descriptor_replaced(int fd)
+{
+	descriptor_ended(fd);
+	__atomic_store_n(&replacing, 0, __ATOMIC_RELEASE);
+}
+
+void descriptor_forked(void)
+{
+	replacing = 0;
+}
+
 bool descriptor_ending(int fd)
 {
-	uint64_t entry = own_entry(fd);
-	if (!entry)
-		return true;
-	if (entry == TABLE_OWN)
-		return false;
-	if (is_session(entry) && owes(fd, entry) && !carrier_drain(fd, entry))
-		block_until_sent(fd, entry, 0);
-	forget(fd, entry, TABLE_CLOSING);
-	return true;
+	for (;;) {
+		await_replacing(fd);
+		uint64_t entry = own_entry(fd);
+		if (!entry)
+			return true;
+		if (entry == TABLE_OWN)
+			return false;
+		if (is_session(entry) && owes(fd, entry) && !carrier_drain(fd, entry))
+			block_until_sent(fd, entry, 0);
+		if (forget(fd, entry, TABLE_CLOSING))
+			return true;
+	}
 }
 
 void descriptor_ended(int fd)

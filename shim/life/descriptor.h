@@ -37,8 +37,15 @@ bool descriptor_ending(int fd);
 /* And has been closed. */
 void descriptor_ended(int fd);
 
-/* The same for every number from first to last; our own are left open.  closing(a, b) is called
- * for each stretch in between. */
+/* A carrier's socket is about to be put on fd, and has been: nobody closes it meanwhile.  False: fd
+ * does not name the session any more. */
+bool descriptor_replacing(int fd, uint64_t entry);
+void descriptor_replaced(int fd);
+/* In a fork's child: who was about to is not here. */
+void descriptor_forked(void);
+
+/* Ending and ended for every number from first to last; our own are left open.  closing(a, b) is
+ * called for each stretch in between. */
 void descriptor_range_ending(unsigned first, unsigned last, void (*closing)(unsigned, unsigned));
 
 /* A call found session `entry` gone.  True when the number means something else by now (it was

@@ -64,7 +64,8 @@ static bool is_held(uint64_t entry)
 
 static void mark(uint64_t entry, uint8_t how)
 {
-	__atomic_store_n(&held[table_slot(entry)], how, __ATOMIC_SEQ_CST);
+	if (is_session(entry))
+		__atomic_store_n(&held[table_slot(entry)], how, __ATOMIC_SEQ_CST);
 }
 
 /* Of those that there were before. */
@@ -130,12 +131,17 @@ static void give_back(int fd, uint64_t entry)
 	mark(entry, 0);
 }
 
+static void tell_over(void)
+{
+	__atomic_add_fetch(&over, 1, __ATOMIC_RELEASE);
+	kernel_wake(&over);
+}
+
 static void end(void)
 {
 	forks = unsettled = false;
 	each_session(forget);
-	__atomic_add_fetch(&over, 1, __ATOMIC_RELEASE);
-	kernel_wake(&over);
+	tell_over();
 	fork_admit();
 }
 
@@ -203,6 +209,7 @@ static void in_child(void)
 	process_begin();
 	table_forked();
 	session_forked();
+	descriptor_forked();
 	gate_renew();
 	unlock();
 	exec_forked();
@@ -429,6 +436,7 @@ static void forget_others(uint64_t entry)
 		if (table_get(fd) && table_get(fd) != TABLE_OWN)
 			table_swap(fd, 0);
 	session_claim(entry, unborn, process_id);
+	mark(entry, 0);
 }
 
 static void close_stretch(int first, int last)
@@ -476,6 +484,7 @@ static int between(void *argument)
 	limit_lower(h->limit, true);
 	table_forked();
 	session_forked();
+	descriptor_forked();
 	gate_renew();
 	unlock();
 	forget_others(h->entry);
@@ -499,6 +508,7 @@ pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link
 		return -ENOMEM;
 	begin();
 	h.kept = place_to_keep(&h.thread);
+	mark(entry, 1);
 	if (session_hold(entry, unborn)) {
 		lock();
 		h.limit = limit_lift();
@@ -516,6 +526,8 @@ pid_t fork_hidden(uint64_t entry, int socket, int other, void (*work)(void *link
 		else if (h.kept)
 			*h.kept = h.pid;
 	}
+	mark(entry, 0);
+	tell_over();
 	fork_admit();
 	munmap(stack, STACK);
 	errno = saved;
