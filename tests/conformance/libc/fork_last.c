@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* NOT thread: forks beside threads that are in the middle of a dup are what this is about */
+/* NOT address: its children run on stacks of their own, of which the library complains */
 /* The last process that has a connection ends it, and no other does. */
 #include "../tasks.h"
 
