@@ -4,7 +4,7 @@
 
 #include "shim/base/kernel.h"
 #include "shim/base/scratch.h"
-#include "shim/life/relay.h"
+#include "shim/life/order.h"
 #include "shim/session/pending.h"
 #include "shim/session/record.h"
 #include "shim/session/session.h"
@@ -66,7 +66,7 @@ static ssize_t file_to_session(int out, uint64_t entry, int in, off64_t *offset,
 	if (!scratch)
 		return OUTCOME_NO_MEMORY;
 	ssize_t result;
-	relay_await(out, entry, false);
+	order_await(out, entry, false);
 	pthread_cleanup_push(scratch_clean_up, scratch);
 	result = copy_file(out, entry, in, at, size, scratch);
 	pthread_cleanup_pop(true);
@@ -213,7 +213,7 @@ static ssize_t pipe_to_session(int in, int out, uint64_t entry, size_t size, boo
 		return OUTCOME_NO_MEMORY;
 	size_t done = 0;
 	ssize_t result;
-	relay_await(out, entry, false);
+	order_await(out, entry, false);
 	pthread_cleanup_push(scratch_clean_up, scratch);
 	do {
 		result = wait_pipe(in, POLLIN, waits && !done);

@@ -5,6 +5,7 @@
 #include "shim/base/kernel.h"
 #include "shim/life/birth.h"
 #include "shim/life/carrier.h"
+#include "shim/life/order.h"
 #include "shim/life/relay.h"
 #include "shim/life/standin.h"
 #include "shim/session/pending.h"
@@ -266,7 +267,7 @@ DOOR int shutdown(int fd, int how)
 {
 	uint64_t entry = table_session(fd);
 	if (entry && how != SHUT_RD)
-		relay_await(fd, entry, true);
+		order_await(fd, entry, true);
 	struct session *s = entry ? session_enter_by(fd, entry) : NULL;
 	if (!s)
 		return real.shutdown(fd, how);

@@ -2,7 +2,7 @@
 /* Doors of the write family. */
 #include "shim/life/door.h"
 #include "shim/life/carrier.h"
-#include "shim/life/relay.h"
+#include "shim/life/order.h"
 
 #include <sys/socket.h>
 
@@ -19,7 +19,7 @@ static ssize_t transmit_once(int fd, uint64_t entry, const struct iovec *iov, in
 		return unconnected_refusal(fd, flags);
 	if (flags & MSG_OOB)
 		return OUTCOME_NOT_SUPPORTED;
-	relay_await(fd, entry, false);
+	order_await(fd, entry, false);
 	return block_send(fd, entry, iov, count, flags & (MSG_DONTWAIT | MSG_MORE));
 }
 

@@ -11,6 +11,7 @@
 #include "shim/life/door.h"
 #include "shim/life/exec.h"
 #include "shim/life/fork.h"
+#include "shim/life/order.h"
 #include "shim/life/relay.h"
 #include "shim/life/standin.h"
 #include "shim/registry/writer.h"
@@ -33,7 +34,7 @@ struct cargo {
 	int host; /* -1: nothing comes any more, what is there has to leave */
 	uint64_t entry;
 	bool writes; /* only, see carrier_for_copy() */
-	int relay;   /* see relay_enroll() */
+	int place;   /* see order_enroll() */
 };
 
 static bool am_carrier;
@@ -92,7 +93,7 @@ static void carry(void *link)
 	struct cargo cargo = *(struct cargo *)link;
 	become_carrier(&cargo);
 	if (cargo.host >= 0)
-		relay_run(cargo.tcp, cargo.entry, cargo.host, cargo.relay, cargo.writes);
+		relay_run(cargo.tcp, cargo.entry, cargo.host, cargo.place, cargo.writes);
 	else
 		bring_out(&cargo);
 }
@@ -173,8 +174,8 @@ static bool take_over(int fd, uint64_t entry, bool writes)
 	int pair[2];
 	if (real.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return false;
-	relay_await(fd, entry, false);
-	struct cargo cargo = {fd, pair[1], entry, writes, relay_enroll(entry)};
+	order_await(fd, entry, false);
+	struct cargo cargo = {fd, pair[1], entry, writes, order_enroll(entry)};
 	name_end(pair[1], fd, entry);
 	relay_make_room(pair[0]);
 	int error = ENOBUFS;
@@ -186,7 +187,7 @@ static bool take_over(int fd, uint64_t entry, bool writes)
 		copy_settings(fd, pair[0]);
 		replace(fd, entry, pair[0], writes);
 	} else {
-		relay_dismiss(entry, cargo.relay);
+		order_dismiss(entry, cargo.place);
 	}
 	real.close(pair[0]);
 	real.close(pair[1]);

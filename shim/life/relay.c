@@ -6,6 +6,7 @@
 #include "shim/base/real.h"
 #include "shim/base/scratch.h"
 #include "shim/life/descriptor.h"
+#include "shim/life/order.h"
 #include "shim/session/block.h"
 #include "shim/session/pending.h"
 #include "shim/session/record.h"
@@ -43,107 +44,13 @@ struct relay {
 	bool broken;         /* the session is */
 	bool leaves;         /* reading to others */
 	bool seen;           /* what came first, by whoever waited for the socket before */
-	int number;          /* see relay_enroll() */
+	int place;           /* see order_enroll() */
 	uint8_t heard;       /* the last question */
 	size_t owed;         /* before it is answered */
 	bool asked;
 };
 
-/* ---- the order among several ----------------------------------------------------------------- */
-
-static void tell(struct session *s)
-{
-	s->turn++;
-	kernel_wake(&s->turn);
-}
-
-int relay_enroll(uint64_t entry)
-{
-	struct session *s = session_enter(entry);
-	int number = 0;
-	if (!s)
-		return -1;
-	while (number < SESSION_RELAYS && (s->relays >> number & 1))
-		number++;
-	if (number < SESSION_RELAYS) {
-		s->relay_holders[number] = 0;
-		s->relay_answers[number] = s->relay_question;
-		__atomic_fetch_or(&s->relays, (uint8_t)(1 << number), __ATOMIC_RELAXED);
-	}
-	session_leave(s);
-	return number < SESSION_RELAYS ? number : -1;
-}
-
-void relay_dismiss(uint64_t entry, int number)
-{
-	struct session *s = number < 0 ? NULL : session_enter(entry);
-	if (!s)
-		return;
-	__atomic_fetch_and(&s->relays, (uint8_t)~(1 << number), __ATOMIC_RELAXED);
-	tell(s);
-	session_leave(s);
-}
-
-/* One that was killed does not answer, and is known as a holder, unless there are too many. */
-static bool is_dead(const struct session *s, int number)
-{
-	int holder = s->relay_holders[number];
-	pid_t pid = holder ? s->holders[holder - 1] : -1;
-	return holder && (pid <= 0 || !kernel_lives(pid));
-}
-
-enum doubt { NONE, MAY_BE_DEAD, GIVEN_UP };
-
-static bool all_answered(struct session *s, uint8_t question, enum doubt doubt)
-{
-	bool all = true;
-	for (int i = 0; i < SESSION_RELAYS; i++) {
-		if (!(s->relays >> i & 1) || (int8_t)(s->relay_answers[i] - question) >= 0)
-			continue;
-		if (doubt == GIVEN_UP || (doubt == MAY_BE_DEAD && is_dead(s, i)))
-			__atomic_fetch_and(&s->relays, (uint8_t)~(1 << i), __ATOMIC_RELAXED);
-		else
-			all = false;
-	}
-	return all;
-}
-
-/* Wakes whoever waits for room, where there is some (tcp(7)): carriers wait for that alone. */
-static void ring(int tcp)
-{
-	kernel_set_option(tcp, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
-	                  kernel_option(tcp, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0));
-}
-
-/* A bell that is not heard, for the socket was full, is rung again.  A signal is soon heeded: its
- * handler may be there to end the wait for a peer that takes nothing. */
-void relay_await_others(int fd, uint64_t entry, bool ends)
-{
-	enum { AGAIN = 10000000, HURRY = 20000000, SOON = 100000000, SECOND = 1000000000 /* ns */ };
-	bool waits = !kernel_nonblocking(fd) &&
-	             kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0) == IPPROTO_TCP;
-	if (!waits && !ends && !(kernel_poll(fd, POLLOUT) & POLLOUT))
-		return;
-	int64_t began = kernel_now(), now = began;
-	int64_t limit = waits ? kernel_deadline(fd, SO_SNDTIMEO) : now + (ends ? SECOND : HURRY);
-	uint8_t question = 0;
-	enum doubt doubt = NONE;
-	for (int error = 0; now < limit && (!error || now < began + SOON); now = kernel_now()) {
-		struct session *s = session_enter(entry);
-		if (!s)
-			break;
-		if (doubt == NONE)
-			question = ++s->relay_question;
-		uint32_t turn = s->turn;
-		bool done = s->state == SESSION_FAILED || all_answered(s, question, doubt);
-		session_leave(s);
-		if (done)
-			break;
-		doubt = now > began + PATIENCE * 1000000LL ? GIVEN_UP : MAY_BE_DEAD;
-		ring(fd);
-		error = kernel_wait(&session_at(entry)->turn, turn, AGAIN);
-	}
-}
+/* ---- what others wait for -------------------------------------------------------------------- */
 
 static size_t in_hand(const struct relay *r)
 {
@@ -155,33 +62,16 @@ static size_t in_hand(const struct relay *r)
 
 static void answer(struct relay *r)
 {
-	uint8_t asked = __atomic_load_n(&session_at(r->entry)->relay_question, __ATOMIC_ACQUIRE);
-	if (r->number < 0)
+	uint8_t asked = order_asked(r->entry);
+	if (r->place < 0)
 		return;
 	if (asked != r->heard) {
 		r->heard = asked;
 		r->owed = in_hand(r);
 		r->asked = true;
 	}
-	struct session *s = r->asked && (!r->owed || r->broken) ? session_enter(r->entry) : NULL;
-	if (!s)
-		return;
-	s->relay_answers[r->number] = r->heard;
-	tell(s);
-	session_leave(s);
-	r->asked = false;
-}
-
-static void report(struct relay *r)
-{
-	struct session *s = r->number < 0 ? NULL : session_enter(r->entry);
-	if (!s)
-		return;
-	for (int i = 0; i < SESSION_HOLDERS; i++)
-		if (s->holders[i] == getpid())
-			s->relay_holders[r->number] = (uint8_t)(i + 1);
-	r->heard = s->relay_answers[r->number];
-	session_leave(s);
+	if (r->asked && (!r->owed || r->broken))
+		r->asked = !order_answer(r->entry, r->place, r->heard);
 }
 
 static bool drained(const struct flow *f)
@@ -444,18 +334,17 @@ static void send_at_once(int tcp)
 	kernel_set_option(tcp, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-void relay_run(int tcp, uint64_t entry, int host, int number, bool leaves)
+void relay_run(int tcp, uint64_t entry, int host, int place, bool leaves)
 {
 	send_at_once(tcp);
 	struct relay r = {.tcp = tcp, .host = host, .entry = entry, .leaves = leaves,
-	                  .number = number};
-	report(&r);
+	                  .place = place, .heard = order_begin(entry, place)};
 	r.in.bytes = scratch_take();
 	r.out.bytes = scratch_take();
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 	                        .data.fd = host};
-	int bell = real.fcntl(tcp, F_DUPFD_CLOEXEC, 0L); /* see ring() */
+	int bell = real.fcntl(tcp, F_DUPFD_CLOEXEC, 0L); /* see order_await() */
 	struct epoll_event rung = {.events = EPOLLOUT | EPOLLET, .data.fd = bell};
 	real.epoll_ctl(epoll, EPOLL_CTL_ADD, bell, &rung);
 	uint32_t watched = 0;
@@ -468,7 +357,7 @@ void relay_run(int tcp, uint64_t entry, int host, int number, bool leaves)
 		if (!moved && !finished(&r) && !wait(&r, epoll, &watched))
 			break;
 	}
-	relay_dismiss(entry, number);
+	order_dismiss(entry, place);
 	real.close(bell);
 	end(&r);
 }

@@ -86,7 +86,7 @@ struct session {
 	 * program's SO_RCVLOWAT asks for before a socket counts as readable. */
 	uint32_t token;
 	uint16_t barren; /* records in a row that carried nothing for the program */
-	/* Carriers with a program behind them (life/relay.h), a bit each, read without the lock as
+	/* Carriers with a program behind them (life/order.h), a bit each, read without the lock as
 	 * a hint; what they were asked last, and have answered; and which of the holders each is,
 	 * from 1 on.  (Bytes, where there is room.) */
 	uint8_t relays, relay_question;
