@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* NOT thread: ThreadSanitizer answers SIGSEGV itself */
 /* POLICY: truncated = "eof"; */
 /* A signal that nobody catches ends the process: what it wrote is read, then the end. */
 #include "../trace.h"
