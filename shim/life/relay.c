@@ -103,6 +103,14 @@ static void wake_waiters(const struct relay *r)
 	                  kernel_option(r->tcp, SOL_SOCKET, SO_RCVLOWAT, 1));
 }
 
+/* The program lets go as soon as the carrier is there; who holds the session later reads it. */
+static bool is_alone(const struct relay *r)
+{
+	for (int i = 0; i < 20 && session_has_others(r->entry); i++)
+		real.poll(NULL, 0, 1);
+	return !session_has_others(r->entry);
+}
+
 /*
  * Threads of the program may sleep in the kernel, waiting for the socket that was theirs.  Who
  * waits in recv(2) has to find something there when it wakes, and who waits in poll(2), which looks
@@ -112,6 +120,9 @@ static void wake_waiters(const struct relay *r)
 static bool is_seen(struct relay *r)
 {
 	if (!session_is_waited_for(r->entry))
+		return true;
+	r->seen = !is_alone(r);
+	if (r->seen)
 		return true;
 	if (!(kernel_poll(r->tcp, POLLIN) & POLLIN))
 		return false;
