@@ -194,7 +194,7 @@ static void give_back(struct session *s)
 	clear(s);
 	s->rulebook = NULL;
 	s->holder_count = 0;
-	s->stamp++;
+	__atomic_store_n(&s->stamp, s->stamp + 1, __ATOMIC_RELEASE);
 	uint32_t slot = s->slot;
 	session_leave(s);
 	arena_slot_give(slot);

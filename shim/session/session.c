@@ -356,9 +356,7 @@ uint64_t session_birth(int fd, struct rulebook *rulebook, const struct policy_ve
 	if (!s->lock_ready)
 		lock_init(s);
 	lock(s);
-	uint32_t stamp = s->stamp;
-	memset(&s->stamp, 0, sizeof *s - offsetof(struct session, stamp));
-	s->stamp = stamp;
+	memset(&s->slot, 0, sizeof *s - offsetof(struct session, slot));
 	s->slot = slot;
 	s->rulebook = rulebook;
 	s->context = rulebook->contexts[rule->index];
@@ -374,8 +372,8 @@ uint64_t session_birth(int fd, struct rulebook *rulebook, const struct policy_ve
 	s->holders[0] = process_elsewhere ? 0 : process_id;
 	s->holder_count = 1;
 	session_keep_lowat(s, fd);
+	uint64_t entry = table_entry(slot, s->stamp);
 	session_leave(s);
-	uint64_t entry = table_entry(slot, stamp);
 	if (!process_is_guest())
 		table_swap(fd, entry);
 	return entry;
