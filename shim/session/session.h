@@ -57,8 +57,8 @@ struct session {
 	bool lock_ready;
 	bool counting;         /* who is inside changes nothing but who holds it */
 	struct session *outer; /* which the thread inside was in before; its own business */
-	/* One more whenever the slot is given back; read without the lock.  What follows begins at 0
-	 * with each session. */
+	/* One more whenever the slot is given back; read without the lock.  What follows begins at
+	 * 0 with each session. */
 	uint32_t stamp;
 	uint32_t slot;
 	uint8_t state; /* enum session_state; read without the lock as a hint only */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* NOT thread: the library of ThreadSanitizer comes in between */
 /* A library whose calls are system calls by number, preloaded first and last. */
 #include "../trace.h"
 
