@@ -178,7 +178,9 @@ void region_trim(struct region *r)
 	r->touched = r->top;
 }
 
+/* Its pages may have been given back, by somebody who was killed before it could say so. */
 void region_wipe(struct region *r)
 {
-	explicit_bzero((uint8_t *)r + FIRST, r->touched - FIRST);
+	if (r->touched > FIRST)
+		explicit_bzero((uint8_t *)r + FIRST, r->touched - FIRST);
 }

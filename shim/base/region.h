@@ -26,7 +26,7 @@ bool region_owns(const struct region *r, const void *p);
 
 /* Gives untouched-from-now-on pages above the last live block back to the kernel. */
 void region_trim(struct region *r);
-/* Overwrites everything that was ever used since the last trim. */
+/* Overwrites everything that was ever used since the last trim.  A region of zeros is empty. */
 void region_wipe(struct region *r);
 
 #endif

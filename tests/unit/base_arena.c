@@ -114,6 +114,19 @@ Test(base_arena, no_slot_is_handed_out_twice_to_threads)
 	cr_expect_eq(index, THREADS * EACH, "%u slots for %d", index, THREADS * EACH);
 }
 
+/* Who was killed in the middle of it could not say so, and the next one does it again. */
+Test(base_arena, a_region_that_was_given_back_already_is_nobody_elses_memory)
+{
+	uint32_t first, second;
+	cr_assert(arena_slot_take(&first) && arena_slot_take(&second) && first < second);
+	region_alloc(arena_region_take(first), 5000);
+	char *text = region_alloc(arena_region_take(second), 5000);
+	strcpy(text, "still here");
+	arena_region_give(first);
+	arena_region_give(first);
+	cr_expect_str_eq(text, "still here");
+}
+
 static int fight_for_regions(int self)
 {
 	uint32_t mine[MOST];

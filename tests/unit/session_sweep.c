@@ -76,6 +76,18 @@ static void forget(struct link_pair *l)
 	free(l);
 }
 
+/* Killed when the memory of the session was given back, and nothing else was done. */
+Test(session_sweep, an_end_that_was_begun_is_brought_to_its_end)
+{
+	struct link_pair *l = held_by(1, &dead, 1);
+	struct session *s = enter(l);
+	arena_region_give(s->slot);
+	session_leave(s);
+	session_sweep();
+	cr_expect(is_over(l));
+	forget(l);
+}
+
 Test(session_sweep, who_is_in_doubt_lives)
 {
 	pid_t many[SESSION_HOLDERS];
