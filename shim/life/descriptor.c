@@ -168,22 +168,27 @@ static bool owes(int fd, uint64_t entry)
 /* The number on which a carrier's socket is being put, and one more; 0: none. */
 static int replacing;
 
+static bool is_replaced(int fd)
+{
+	int number = __atomic_load_n(&replacing, __ATOMIC_ACQUIRE);
+	return number && (fd < 0 || number == fd + 1);
+}
+
 /*
- * Or what is closed would be the old socket, and the number be there again afterwards.  Not for
- * ever: a signal handler may have interrupted the thread that does it.
+ * Or what is closed would be the old socket, and the number be there again afterwards.  False: it
+ * goes on for too long, so that a signal handler may have interrupted the thread that does it.
  */
-static void await_replacing(int fd)
+static bool await_replacing(int fd)
 {
 	int64_t limit = 0;
-	int number = __atomic_load_n(&replacing, __ATOMIC_ACQUIRE);
-	while (number && (fd < 0 || number == fd + 1)) {
+	while (is_replaced(fd)) {
 		int64_t now = kernel_now();
 		limit = limit ? limit : now + INT64_C(1000000000);
 		if (now >= limit)
-			break;
+			return false;
 		sched_yield();
-		number = __atomic_load_n(&replacing, __ATOMIC_ACQUIRE);
 	}
+	return true;
 }
 
 bool descriptor_replacing(int fd, uint64_t entry)
@@ -213,13 +218,15 @@ void descriptor_forked(void)
 
 bool descriptor_ending(int fd)
 {
-	for (;;) {
-		await_replacing(fd);
+	for (bool patient = true;;) {
+		patient = patient && await_replacing(fd);
 		uint64_t entry = own_entry(fd);
 		if (!entry)
 			return true;
 		if (entry == TABLE_OWN)
 			return false;
+		if (entry == TABLE_CLOSING && patient && is_replaced(fd))
+			continue; /* just begun */
 		if (is_session(entry) && owes(fd, entry) && !carrier_drain(fd, entry))
 			block_until_sent(fd, entry, 0);
 		if (forget(fd, entry, TABLE_CLOSING))
