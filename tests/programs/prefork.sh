@@ -147,7 +147,8 @@ bound() # NAME WHAT
 	case $1-$2 in
 	all-*) echo $((4 * held)) ;;
 	processes-all) echo $((2 * held + 30)) ;;
-	processes-carriers | files-dead) echo 0 ;;
+	processes-carriers) echo 0 ;;
+	files-dead) echo $((${MINUTES:+4} + 0)) ;; # a pid in it may be somebody else's by now
 	files-living) echo 16 ;;
 	files-largest | *-registry) echo 2048 ;;
 	*-arena) echo 2048 ;;
