@@ -16,11 +16,17 @@ static pid_t own_name(void)
 	return process_elsewhere ? 0 : process_id;
 }
 
+/* Both are looked at without the lock (session_is_orphan()). */
+static void count_holders(struct session *s, int change)
+{
+	__atomic_store_n(&s->holder_count, s->holder_count + (uint32_t)change, __ATOMIC_RELEASE);
+}
+
 static void change_holder(struct session *s, pid_t from, pid_t to)
 {
 	for (int i = 0; i < SESSION_HOLDERS; i++)
 		if (s->holders[i] == from) {
-			s->holders[i] = to;
+			__atomic_store_n(&s->holders[i], to, __ATOMIC_RELEASE);
 			return;
 		}
 }
@@ -31,8 +37,8 @@ static void forget_the_dead(struct session *s)
 	for (int i = 0; i < SESSION_HOLDERS && s->holder_count > 1 && !process_elsewhere; i++) {
 		pid_t pid = s->holders[i];
 		if (pid > 0 && pid != process_id && !kernel_lives(pid)) {
-			s->holders[i] = 0;
-			s->holder_count--;
+			__atomic_store_n(&s->holders[i], 0, __ATOMIC_RELEASE);
+			count_holders(s, -1);
 		}
 	}
 }
@@ -45,7 +51,7 @@ bool session_hold(uint64_t entry, pid_t unborn)
 	if (s->holder_count >= SESSION_HOLDERS)
 		forget_the_dead(s);
 	change_holder(s, 0, unborn); /* first, lest who is killed in between counts for ever */
-	s->holder_count++;
+	count_holders(s, 1);
 	s->doubted_at = 0;
 	registry_share(s->registry);
 	session_leave(s);
@@ -77,7 +83,7 @@ void session_unhold(uint64_t entry, pid_t unborn)
 	if (!s)
 		return;
 	change_holder(s, unborn, 0);
-	s->holder_count--;
+	count_holders(s, -1);
 	session_leave(s);
 }
 
@@ -114,7 +120,7 @@ void session_lend(uint64_t entry)
 		return;
 	if (s->holder_count > 1) {
 		loans[s->slot] = (struct loan){s->stamp, process_id};
-		s->holder_count--;
+		count_holders(s, -1);
 		change_holder(s, own_name(), 0);
 	}
 	session_leave(s);
@@ -126,7 +132,7 @@ void session_reclaim(uint64_t entry)
 	if (!s)
 		return;
 	if (take_back(s)) {
-		s->holder_count++;
+		count_holders(s, 1);
 		change_holder(s, 0, own_name());
 	}
 	session_leave(s);
@@ -229,7 +235,7 @@ static void show_another(struct session *s)
 static struct rulebook *leave_to_others(struct session *s)
 {
 	change_holder(s, own_name(), 0);
-	s->holder_count--;
+	count_holders(s, -1);
 	show_another(s);
 	if (s->tls && s->tls_maker == process_id) {
 		tls_leave(s->tls);
