@@ -26,7 +26,7 @@ enum { NO_DESCRIPTOR = -1 };
 /* Whoever has entered the session by a number that is about to be closed comes out of it. */
 static void await_users(uint64_t entry)
 {
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_to_count(entry);
 	if (s)
 		session_leave(s);
 }
@@ -88,7 +88,7 @@ bool descriptor_is(int fd, uint64_t entry)
 {
 	if (entry == TABLE_REFUSED || entry == TABLE_CLOSING)
 		return may_be(fd);
-	struct session *s = session_enter(entry);
+	struct session *s = session_enter_to_count(entry);
 	if (!s)
 		return false;
 	uint64_t cookie = s->cookie;

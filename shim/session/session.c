@@ -123,8 +123,8 @@ static bool locked(struct session *s, int error)
 		pthread_mutex_consistent(&s->lock);
 		if (s->holder_count && !s->counting)
 			poison(s, "a process died");
-		s->counting = false;
 	}
+	s->counting = false;
 	return true;
 }
 
@@ -136,7 +136,6 @@ static bool lock(struct session *s)
 void session_leave(struct session *s)
 {
 	inside = s->outer;
-	s->counting = false;
 	pthread_mutex_unlock(&s->lock);
 }
 
