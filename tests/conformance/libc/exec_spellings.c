@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Every name of exec, by a thread that is not the first, too: last words arrive, then the end; and
  * a connection on standard streams goes on in the program. */
+#include "../processes.h"
 #include "../tasks.h"
 
 enum way { EXECVE, EXECV, EXECVP, EXECVPE, EXECL, EXECLP, EXECLE, FEXECVE, EXECVEAT, WAYS };
@@ -63,12 +64,7 @@ static void one(enum way way, bool thread)
 	T(read_exact(other.s, text, 10));
 	say("%.10s", text);
 	T(read(other.s, text, 1));
-	T(write(streams.c, "to the program", 14));
-	T(read_exact(streams.c, text, 14));
-	say("%.14s", text);
-	T(shutdown(streams.c, SHUT_WR));
-	T(read(streams.c, text, 1));
-	say_wait("cat", child);
+	echoes(streams.c, child);
 	close(other.s);
 	close(other.l);
 	close(streams.c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A vfork child copies connections of its parent about before it starts a program with them. */
-#include "../trace.h"
+#include "../processes.h"
 
 static char text[64];
 static char *cat[] = {"cat", NULL};
@@ -30,12 +30,7 @@ static void through(struct pair p, enum way way)
 		start(copy, copy);
 	}
 	close(p.s);
-	T(write(p.c, "to the program", 14));
-	T(read_exact(p.c, text, 14));
-	say("%.14s", text);
-	T(shutdown(p.c, SHUT_WR));
-	T(read(p.c, text, 1));
-	say_wait("program", child);
+	echoes(p.c, child);
 	close(p.c);
 	close(p.l);
 }

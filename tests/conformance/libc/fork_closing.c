@@ -2,29 +2,14 @@
 /* NOT thread: forks beside threads that are in the middle of a close are what this is about */
 /* Threads connect and close as the process forks: each connection ends once and cleanly, and what
  * the child opens is its own. */
+#include "../processes.h"
 #include "../tasks.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-
-enum { THREADS = 3, MEMORY = 64 << 20 };
+enum { THREADS = 3 };
 
 static struct pair p;
 static volatile bool stop;
 static unsigned ended, broken;
-
-/* fork(2) copies descriptors first, and is busy with this before the rest of memory. */
-static void touch_memory(void)
-{
-	char *memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-	                    0);
-	madvise(memory, MEMORY, MADV_NOHUGEPAGE);
-	for (size_t at = 0; at < MEMORY; at += 4096)
-		memory[at] = 1;
-}
 
 static void connects(void *unused)
 {
@@ -43,21 +28,6 @@ static void connects(void *unused)
 		close(own.s);
 		close(own.l);
 	}
-}
-
-/* No new processes from here on for this thread (fork_fails.c). */
-static void forbid_fork(void)
-{
-	struct sock_filter program[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog all = {sizeof(program) / sizeof(program[0]), program};
-	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all));
 }
 
 /* How often a child did not end with 0.  NULL: there can be none. */

@@ -2,10 +2,10 @@
 /* NOT thread: forks beside threads that are in the middle of a dup are what this is about */
 /* NOT address: its children run on stacks of their own, of which the library complains */
 /* The last process that has a connection ends it, and no other does. */
+#include "../processes.h"
 #include "../tasks.h"
 
 #include <sched.h>
-#include <sys/mman.h>
 
 static struct pair p;
 static char buffer[16], stack[256 * 1024] __attribute__((aligned(16)));
@@ -36,16 +36,21 @@ static int says_bye(void *unused)
 	return 0;
 }
 
-static void returns(void)
+static void hear_bye(pid_t child)
 {
-	begin("a clone whose function returns");
-	pid_t child = (pid_t)MUST(clone(says_bye, stack + sizeof(stack), SIGCHLD, NULL));
-	close(p.c);
 	MUST(write(go[1], "x", 1));
 	T(read_exact(p.s, buffer, 3));
 	T(read(p.s, buffer, 1));
 	say_wait("it", child);
 	finish();
+}
+
+static void returns(void)
+{
+	begin("a clone whose function returns");
+	pid_t child = (pid_t)MUST(clone(says_bye, stack + sizeof(stack), SIGCHLD, NULL));
+	close(p.c);
+	hear_bye(child);
 }
 
 static void execs(void)
@@ -77,13 +82,8 @@ static void copies(void *unused)
 
 static void forks(void)
 {
-	/* fork(2) copies descriptors first, and is busy with this before the rest of memory. */
-	enum { ROUNDS = 30, MEMORY = 64 << 20 };
-	char *memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-	                    0);
-	madvise(memory, MEMORY, MADV_NOHUGEPAGE);
-	for (size_t at = 0; at < MEMORY; at += 4096)
-		memory[at] = 1;
+	enum { ROUNDS = 30 };
+	touch_memory();
 	for (int i = 0; i < ROUNDS; i++) {
 		struct task t;
 		begin("a fork beside a thread that copies");
@@ -104,7 +104,6 @@ static void forks(void)
 		say_wait("it", child);
 		finish();
 	}
-	munmap(memory, MEMORY);
 }
 
 /* The number that its child has here is that of nobody outside. */
@@ -142,11 +141,7 @@ static void namespaces(void)
 	pid_t child = elsewhere(leaves_it_to_a_child);
 	wait_asleep(child, child);
 	close(p.c);
-	MUST(write(go[1], "x", 1));
-	T(read_exact(p.s, buffer, 3));
-	T(read(p.s, buffer, 1));
-	say_wait("it", child);
-	finish();
+	hear_bye(child);
 
 	begin("a child behind others that had pid namespaces of their own");
 	for (int i = 0; i < 4; i++)
@@ -155,11 +150,7 @@ static void namespaces(void)
 	if (child == 0)
 		_exit(says_bye(NULL));
 	close(p.c);
-	MUST(write(go[1], "x", 1));
-	T(read_exact(p.s, buffer, 3));
-	T(read(p.s, buffer, 1));
-	say_wait("it", child);
-	finish();
+	hear_bye(child);
 }
 
 int main(void)
@@ -167,8 +158,8 @@ int main(void)
 	watchdog_start();
 	returns();
 	execs();
-	forks();
 	if (getuid() == 0)
 		namespaces();
+	forks();
 	return 0;
 }

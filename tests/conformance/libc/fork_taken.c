@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* NOT thread: forks beside threads that are in the middle of a close are what this is about */
 /* Another thread closes or moves a number as the process forks: the child has it or has it not. */
+#include "../processes.h"
 #include "../tasks.h"
 
-#include <sys/mman.h>
-
-enum { ROUNDS = 60, MEMORY = 64 << 20, OTHER = 50, STEP = 200 /* us */ };
+enum { ROUNDS = 60, OTHER = 50, STEP = 200 /* us */ };
 
 static struct pair p;
 static volatile int turn;
-
-/* fork(2) copies descriptors first, and is busy with this before the rest of memory. */
-static void touch_memory(void)
-{
-	char *memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-	                    0);
-	madvise(memory, MEMORY, MADV_NOHUGEPAGE);
-	for (size_t at = 0; at < MEMORY; at += 4096)
-		memory[at] = 1;
-}
 
 static void pass_time(int round)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A list of posix_spawn's actions that was made for one connection is used for the next one that
  * has its number, and for a file; others come and go meanwhile. */
-#include "../trace.h"
+#include "../processes.h"
 
 #include <spawn.h>
 
@@ -14,12 +14,7 @@ static void serve(struct pair p, const posix_spawn_file_actions_t *actions)
 	pid_t child;
 	say("%d", posix_spawnp(&child, "cat", actions, NULL, cat, environ));
 	close(NUMBER);
-	T(write(p.c, "to the program", 14));
-	T(read_exact(p.c, text, 14));
-	say("%.14s", text);
-	T(shutdown(p.c, SHUT_WR));
-	T(read(p.c, text, 1));
-	say_wait("program", child);
+	echoes(p.c, child);
 	close(p.c);
 	close(p.l);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A connection as another program's standard streams: by vfork, posix_spawn with all its actions
  * and attributes, system and popen. */
-#include "../trace.h"
+#include "../processes.h"
 
 #include <spawn.h>
 
@@ -9,15 +9,10 @@ static char text[100];
 static char *cat[] = {"cat", NULL};
 
 /* The parent has let go of s; what it says to c comes back. */
-static void echoes(struct pair *p, pid_t child)
+static void answers(struct pair *p, pid_t child)
 {
 	T(close(p->s));
-	T(write(p->c, "to the program", 14));
-	T(read_exact(p->c, text, 14));
-	say("%.14s", text);
-	T(shutdown(p->c, SHUT_WR));
-	T(read(p->c, text, 1));
-	say_wait("program", child);
+	echoes(p->c, child);
 	T(close(p->c));
 	T(close(p->l));
 }
@@ -37,7 +32,7 @@ static void by_vfork(bool closes)
 	}
 	T(write(other.c, "others go on", 12));
 	T(read_exact(other.s, text, 12));
-	echoes(&p, child);
+	answers(&p, child);
 	pair_close(&other);
 }
 
@@ -97,7 +92,7 @@ static void by_spawn(int kind)
 	posix_spawnattr_destroy(&attributes);
 	if (kind == GROUP)
 		say("group of its own: %d", getpgid(child) == child);
-	echoes(&p, child);
+	answers(&p, child);
 }
 
 static void by_spawn_failing(void)
@@ -135,7 +130,7 @@ static void by_plan(void)
 		p.s = NUMBER;
 		say("%d", turn ? posix_spawnp(&child, "cat", &actions, NULL, cat, environ)
 		               : posix_spawn(&child, "/bin/cat", &actions, NULL, cat, environ));
-		echoes(&p, child);
+		answers(&p, child);
 	}
 	posix_spawn_file_actions_destroy(&actions);
 	struct pair p = pair_open(AF_INET);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Where nothing can be written down, connections are what they are elsewhere: also in a fork's
  * child, and in one of vfork. */
-#include "../trace.h"
+#include "../processes.h"
 
 static char text[64], much[40000];
 
@@ -53,12 +53,7 @@ static void starts(const struct pair *p)
 		_exit(127);
 	}
 	close(p->s);
-	T(write(p->c, "to the program", 14));
-	T(read_exact(p->c, text, 14));
-	say("%.14s", text);
-	T(shutdown(p->c, SHUT_WR));
-	T(read(p->c, text, 1));
-	say_wait("program", child);
+	echoes(p->c, child);
 	close(p->c);
 	close(p->l);
 }
