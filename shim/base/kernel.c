@@ -119,6 +119,20 @@ uint64_t kernel_cookie(int fd)
 	return kernel_getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
 }
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+bool kernel_is_tcp_protocol(int protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+}
+
+bool kernel_is_tcp(int fd)
+{
+	return kernel_is_tcp_protocol(kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0));
+}
+
 /* proc(5).  Read once: it is a default for sockets, and changes as seldom as a machine's set-up. */
 uint32_t kernel_notsent_lowat(void)
 {

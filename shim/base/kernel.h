@@ -42,6 +42,9 @@ bool kernel_may_wait_to_read(int fd);
 int64_t kernel_deadline(int fd, int option);
 bool kernel_resets_on_close(int fd); /* socket(7), SO_LINGER with no time */
 uint64_t kernel_cookie(int fd); /* SO_COOKIE: which socket it is, whatever its number; 0: none */
+/* Is that the protocol of TCP, or MPTCP (ip(7), SO_PROTOCOL)?  And fd's? */
+bool kernel_is_tcp_protocol(int protocol);
+bool kernel_is_tcp(int fd);
 bool kernel_connected(int fd); /* has a peer: TCP's handshake is through */
 /* futex(2), shared between processes: 0, or an errno; EAGAIN and ETIMEDOUT count as 0. */
 int kernel_wait(const uint32_t *word, uint32_t value, int64_t nanoseconds);

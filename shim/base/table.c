@@ -2,7 +2,6 @@
 /* What each descriptor number of this process names. */
 #include "shim/base/table.h"
 
-#include "shim/base/arena.h"
 #include "shim/base/kernel.h"
 
 #include <sched.h>
@@ -45,8 +44,7 @@ bool table_init(void)
 
 static uint32_t *names_of(uint64_t entry)
 {
-	bool session = (entry & 1) && table_slot(entry) < ARENA_SLOTS;
-	return session ? &names[table_slot(entry)] : NULL;
+	return table_is_session(entry) ? &names[table_slot(entry)] : NULL;
 }
 
 static void count(uint64_t entry, int change)
@@ -122,7 +120,7 @@ void table_forked(void)
 	copies = 0;
 	arena_each_taken(forget_names);
 	for (int fd = 0; fd < end; fd++)
-		if (table_session(fd) && table_slot(table_rows[fd]) < ARENA_SLOTS)
+		if (table_is_session(table_rows[fd]))
 			forget_names(table_slot(table_rows[fd]));
 	for (int fd = 0; fd < end; fd++)
 		count(table_rows[fd], 1);

@@ -3,6 +3,8 @@
 #ifndef SLEEVE_BASE_TABLE_H
 #define SLEEVE_BASE_TABLE_H
 
+#include "shim/base/arena.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,6 +75,12 @@ static inline uint32_t table_stamp(uint64_t entry)
 static inline bool table_unconnected(uint64_t entry)
 {
 	return (entry & ~(uint64_t)4) == TABLE_UNCONNECTED;
+}
+
+/* Is it a session, rather than one of those? */
+static inline bool table_is_session(uint64_t entry)
+{
+	return (entry & 1) && table_slot(entry) < ARENA_SLOTS;
 }
 
 /* Stores an entry and returns what stood there.  fd must be below table_size. */

@@ -163,7 +163,7 @@ DOOR int dup3(int fd, int to, int flags)
 /* FD_CLOEXEC is set, or cleared. */
 static bool may_flag(int fd, bool closes)
 {
-	bool keeps = !closes && exec_closes(fd);
+	bool keeps = !closes && table_session(fd) && exec_closes(fd);
 	exec_settled(fd);
 	if (keeps)
 		exec_give(fd);

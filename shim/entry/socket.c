@@ -22,7 +22,7 @@ static bool makes_tcp(int domain, int type, int protocol)
 {
 	return (domain == AF_INET || domain == AF_INET6) &&
 	       (type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_STREAM &&
-	       (!protocol || birth_is_tcp_protocol(protocol));
+	       (!protocol || kernel_is_tcp_protocol(protocol));
 }
 
 DOOR int socket(int domain, int type, int protocol)
@@ -335,8 +335,7 @@ static bool may_be_session(int fd)
 		return true;
 	if (!table_size || (entry && !table_unconnected(entry)) || !rulebook_concerns())
 		return false;
-	return birth_is_tcp_protocol(kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0)) &&
-	       !kernel_connected(fd);
+	return kernel_is_tcp(fd) && !kernel_connected(fd);
 }
 
 /* While the handshake goes on the program's is kept back, and the kernel says another. */

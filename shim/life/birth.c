@@ -24,20 +24,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-
-bool birth_is_tcp_protocol(int protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
-}
-
 bool birth_is_tcp(int fd, const struct sockaddr *address)
 {
 	if (!address || (address->sa_family != AF_INET && address->sa_family != AF_INET6))
 		return false;
-	return birth_is_tcp_protocol(kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0));
+	return kernel_is_tcp(fd);
 }
 
 static bool own(int fd)

@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* The protocol of a socket (ip(7), SO_PROTOCOL): TCP's, or MPTCP's. */
-bool birth_is_tcp_protocol(int protocol);
 /* Is it a TCP (or MPTCP) socket of IPv4 or IPv6?  Others are none of our business. */
 bool birth_is_tcp(int fd, const struct sockaddr *address);
 

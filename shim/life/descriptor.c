@@ -2,12 +2,10 @@
 /* Descriptor numbers coming and going. */
 #include "shim/life/descriptor.h"
 
-#include "shim/base/arena.h"
 #include "shim/base/kernel.h"
 #include "shim/base/process.h"
 #include "shim/base/real.h"
 #include "shim/base/table.h"
-#include "shim/life/birth.h"
 #include "shim/life/carrier.h"
 #include "shim/life/exec.h"
 #include "shim/life/fork.h"
@@ -79,21 +77,15 @@ void descriptor_created(int fd)
 		release(fd, entry, 0, NO_DESCRIPTOR);
 }
 
-static bool may_be(int fd)
-{
-	return birth_is_tcp_protocol(kernel_option(fd, SOL_SOCKET, SO_PROTOCOL, 0));
-}
-
 bool descriptor_is(int fd, uint64_t entry)
 {
 	if (entry == TABLE_REFUSED || entry == TABLE_CLOSING)
-		return may_be(fd);
+		return kernel_is_tcp(fd);
 	struct session *s = session_enter_to_count(entry);
-	if (!s)
-		return false;
-	uint64_t cookie = s->cookie;
-	session_leave(s);
-	return cookie ? cookie == kernel_cookie(fd) : may_be(fd);
+	bool is = s && session_is_socket(s, fd);
+	if (s)
+		session_leave(s);
+	return is;
 }
 
 uint64_t descriptor_of_guest(int fd, uint64_t entry)
@@ -103,17 +95,12 @@ uint64_t descriptor_of_guest(int fd, uint64_t entry)
 	return entry == TABLE_OWN || descriptor_is(fd, entry) ? entry : 0;
 }
 
-static bool is_session(uint64_t entry)
-{
-	return (entry & 1) && table_slot(entry) < ARENA_SLOTS;
-}
-
 uint64_t descriptor_copying(int fd)
 {
 	uint64_t entry = table_get(fd);
 	if (table_unconnected(entry))
 		return TABLE_UNCONNECTED;
-	if (is_session(entry) && !process_is_guest())
+	if (table_is_session(entry) && !process_is_guest())
 		return table_pin(entry) ? entry : TABLE_REFUSED;
 	if (entry == TABLE_CLOSING)
 		return TABLE_REFUSED;
@@ -122,7 +109,7 @@ uint64_t descriptor_copying(int fd)
 
 void descriptor_copying_ended(uint64_t entry)
 {
-	if (is_session(entry) && !process_is_guest() && table_unpin(entry))
+	if (table_is_session(entry) && !process_is_guest() && table_unpin(entry))
 		session_drop(entry, NO_DESCRIPTOR, false);
 }
 
@@ -147,7 +134,7 @@ void descriptor_copied(uint64_t entry, int to)
 	if (!entry || (unsigned)to >= table_size)
 		return;
 	table_swap(to, entry);
-	if (is_session(entry) && session_is_pending(entry))
+	if (table_is_session(entry) && session_is_pending(entry))
 		pending_add(to, entry);
 }
 
@@ -227,7 +214,7 @@ bool descriptor_ending(int fd)
 			return false;
 		if (entry == TABLE_CLOSING && patient && is_replaced(fd))
 			continue; /* just begun */
-		if (is_session(entry) && owes(fd, entry) && !carrier_drain(fd, entry))
+		if (table_is_session(entry) && owes(fd, entry) && !carrier_drain(fd, entry))
 			block_until_sent(fd, entry, 0);
 		if (forget(fd, entry, TABLE_CLOSING))
 			return true;

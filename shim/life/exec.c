@@ -4,7 +4,6 @@
 
 #include "shim/life/door.h"
 
-#include "shim/base/arena.h"
 #include "shim/base/kernel.h"
 #include "shim/base/process.h"
 #include "shim/life/carrier.h"
@@ -44,8 +43,8 @@ static void each_session(void (*change)(int fd, uint64_t entry))
 		return;
 	int saved = errno;
 	for (int fd = 0; fd < table_end(); fd++) {
-		uint64_t entry = table_session(fd);
-		bool first = entry && table_slot(entry) < ARENA_SLOTS;
+		uint64_t entry = table_get(fd);
+		bool first = table_is_session(entry);
 		/* A session with several names is one hold. */
 		for (int before = 0; first && before < fd; before++)
 			first = table_names(table_slot(entry)) == 1 || table_get(before) != entry;
@@ -113,7 +112,7 @@ bool exec_guarded(int fd)
 	return any_guard() && is_marked(closing, fd);
 }
 
-static void keep(int fd)
+static void take_given(int fd)
 {
 	take_mark(given, fd);
 }
@@ -139,7 +138,7 @@ void exec_settled(int fd)
 void exec_forked(void)
 {
 	if (any_given)
-		each_number(keep);
+		each_number(take_given);
 	any_given = false;
 	if (!any_guard())
 		return;

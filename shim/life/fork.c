@@ -52,19 +52,15 @@ static __thread bool forks; /* this thread is in the middle of one */
 /* Our caller will know the child's pid, or that there is none; and that is awaited. */
 static __thread bool settles, unsettled;
 
-static bool is_session(uint64_t entry)
-{
-	return (entry & 1) && table_slot(entry) < ARENA_SLOTS;
-}
-
 static bool is_held(uint64_t entry)
 {
-	return is_session(entry) && __atomic_load_n(&held[table_slot(entry)], __ATOMIC_ACQUIRE);
+	return table_is_session(entry) &&
+	       __atomic_load_n(&held[table_slot(entry)], __ATOMIC_ACQUIRE);
 }
 
 static void mark(uint64_t entry, uint8_t how)
 {
-	if (is_session(entry))
+	if (table_is_session(entry))
 		__atomic_store_n(&held[table_slot(entry)], how, __ATOMIC_SEQ_CST);
 }
 
@@ -72,7 +68,7 @@ static void mark(uint64_t entry, uint8_t how)
 static void each_session(void (*visit)(int fd, uint64_t entry))
 {
 	for (int fd = 0; fd < table_end(); fd++)
-		if (is_session(table_remembered(fd)))
+		if (table_is_session(table_remembered(fd)))
 			visit(fd, table_remembered(fd));
 }
 
@@ -105,8 +101,7 @@ static void claim(int fd, uint64_t entry)
 /* Of one that is held, without its lock: see session_claim(). */
 static bool names(int fd, uint64_t entry)
 {
-	uint64_t cookie = session_at(entry)->cookie;
-	return cookie ? cookie == kernel_cookie(fd) : descriptor_is(fd, TABLE_REFUSED);
+	return session_is_socket(session_at(entry), fd);
 }
 
 /* What was closed behind the kernel's back is there, and what was opened is not. */
@@ -117,9 +112,9 @@ static void look_again(int fd)
 		return;
 	if (now != was && is_held(was) && names(fd, was))
 		table_swap(fd, was);
-	else if (is_session(now) ? !is_held(now) || !names(fd, now)
+	else if (table_is_session(now) ? !is_held(now) || !names(fd, now)
 	                         : now != was || now == TABLE_CLOSING)
-		table_swap(fd, !descriptor_is(fd, TABLE_REFUSED) ? 0
+		table_swap(fd, !kernel_is_tcp(fd) ? 0
 		               : (now | was) & 1 ? TABLE_REFUSED : now);
 }
 

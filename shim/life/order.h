@@ -3,7 +3,6 @@
 #ifndef SLEEVE_LIFE_ORDER_H
 #define SLEEVE_LIFE_ORDER_H
 
-#include "shim/base/arena.h"
 #include "shim/base/table.h"
 #include "shim/session/session.h"
 
@@ -20,7 +19,7 @@
 void order_await_others(int fd, uint64_t entry, bool ends);
 static inline void order_await(int fd, uint64_t entry, bool ends)
 {
-	if ((entry & 1) && table_slot(entry) < ARENA_SLOTS &&
+	if (table_is_session(entry) &&
 	    __builtin_expect(__atomic_load_n(&session_at(entry)->relays, __ATOMIC_RELAXED), 0))
 		order_await_others(fd, entry, ends);
 }

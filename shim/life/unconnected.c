@@ -2,7 +2,6 @@
 /* TCP sockets that have no connection yet. */
 #include "shim/life/unconnected.h"
 
-#include "shim/base/arena.h"
 #include "shim/base/kernel.h"
 #include "shim/base/process.h"
 #include "shim/base/table.h"
@@ -54,7 +53,7 @@ bool unconnected_names(int fd, uint64_t mark, uint64_t entry)
 void unconnected_again(int fd, bool streams)
 {
 	uint64_t entry = table_get(fd);
-	bool named = (entry & 1) && table_slot(entry) < ARENA_SLOTS;
+	bool named = table_is_session(entry);
 	for (int other = named ? 0 : fd; other <= fd || (named && other < table_end()); other++)
 		if (table_get(other) == entry) {
 			descriptor_created(other);

@@ -165,10 +165,11 @@ static int poll_once(struct hidden *h, struct pollfd *fds, nfds_t count, int64_t
 	unsigned extra = pending_any()
 		? pending_collect(only_hidden ? PENDING_HIDDEN : PENDING_ALL, h->set + count,
 		                  h->entries, HIDDEN, &deadline) : 0;
-	struct timespec left;
+	struct timespec left, *limit = until(deadline, &left);
+	bool sleeps = !limit || left.tv_sec || left.tv_nsec;
 	struct waits waits;
-	begin_waiting(&waits, fds, count);
-	int ready = real.ppoll(h->set, count + extra, until(deadline, &left), mask);
+	begin_waiting(&waits, fds, sleeps ? count : 0);
+	int ready = real.ppoll(h->set, count + extra, limit, mask);
 	if (ready < 0 && errno == EINVAL && (extra || count == 1)) {
 		int64_t soon = kernel_now() + TURN / 10;
 		for (unsigned i = 0; i < extra; i++)

@@ -186,16 +186,17 @@ bool session_try(struct session *s)
 	return locked(s, error);
 }
 
-/* Has a vfork child another file there? */
-static bool is_another(const struct session *s, int fd)
+bool session_is_socket(const struct session *s, int fd)
 {
-	return process_may_be_guest() && s->cookie != kernel_cookie(fd);
+	return s->cookie ? s->cookie == kernel_cookie(fd) : kernel_is_tcp(fd);
 }
 
 struct session *session_enter_by(int fd, uint64_t entry)
 {
 	struct session *s = session_enter(entry);
-	if (s && (table_get(fd) != entry || is_another(s, fd))) {
+	/* A vfork child may have another file there. */
+	if (s && (table_get(fd) != entry ||
+	          (process_may_be_guest() && !session_is_socket(s, fd)))) {
 		session_leave(s);
 		return NULL;
 	}

@@ -159,6 +159,9 @@ struct session *session_enter_by(int fd, uint64_t entry);
 /* The same to see or change who holds it, and no more: who dies inside ends nothing. */
 struct session *session_enter_to_count(uint64_t entry);
 void session_leave(struct session *s);
+/* Is fd its socket, whatever the table says?  Where the kernel knows no cookies any TCP socket may
+ * be.  Needs no lock where the session is held. */
+bool session_is_socket(const struct session *s, int fd);
 /* This thread is about to jump out of a signal handler (siglongjmp(3)): sessions it is in the
  * middle of are over, their locks free. */
 void session_abandon(void);
