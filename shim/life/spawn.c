@@ -13,7 +13,7 @@
  * it copies is looked at again when it is used.  An entry is the list's address and the number, so
  * that it is written in one go; where all are taken, one makes room.
  */
-enum { PLANS = 64, NUMBER_BITS = 20 };
+enum { PLANS = 1024, NUMBER_BITS = 20 };
 static uint64_t plans[PLANS];
 static unsigned planned;
 

@@ -5,7 +5,8 @@
 
 #include <spawn.h>
 
-enum { NUMBER = 60 };
+enum { NUMBER = 60, OTHERS = 500 };
+static posix_spawn_file_actions_t others[OTHERS];
 static char text[32];
 static char *cat[] = {"cat", NULL};
 
@@ -43,13 +44,20 @@ int main(void)
 	step("a fresh one");
 	serve(pair_at(false), &actions);
 	step("after many other lists");
-	for (int i = 0; i < 100; i++) {
-		posix_spawn_file_actions_t other;
-		posix_spawn_file_actions_init(&other);
-		posix_spawn_file_actions_adddup2(&other, NUMBER + 1, STDIN_FILENO);
-		posix_spawn_file_actions_destroy(&other);
+	for (int i = 0; i < 2000; i++) {
+		posix_spawn_file_actions_init(&others[0]);
+		posix_spawn_file_actions_adddup2(&others[0], NUMBER + 1, STDIN_FILENO);
+		posix_spawn_file_actions_destroy(&others[0]);
 	}
 	serve(pair_at(true), &actions);
+	step("beside many that are kept, too");
+	for (int i = 0; i < OTHERS; i++) {
+		posix_spawn_file_actions_init(&others[i]);
+		posix_spawn_file_actions_adddup2(&others[i], NUMBER + 1, STDIN_FILENO);
+	}
+	serve(pair_at(true), &actions);
+	for (int i = 0; i < OTHERS; i++)
+		posix_spawn_file_actions_destroy(&others[i]);
 	step("a file");
 	pid_t child;
 	int ends[2];
