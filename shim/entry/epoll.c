@@ -3,6 +3,7 @@
 #include "shim/life/door.h"
 
 #include "shim/base/kernel.h"
+#include "shim/life/interest.h"
 #include "shim/session/pending.h"
 #include "shim/session/registration.h"
 #include "shim/session/session.h"
@@ -11,6 +12,8 @@
 DOOR int epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 {
 	uint64_t entry = door_entry(fd);
+	if (op == EPOLL_CTL_ADD && table_size)
+		interest_note(ep);
 	if (!(entry & 1))
 		return real.epoll_ctl(ep, op, fd, event);
 	int saved = errno;

@@ -11,6 +11,7 @@
 #include "shim/life/door.h"
 #include "shim/life/exec.h"
 #include "shim/life/fork.h"
+#include "shim/life/interest.h"
 #include "shim/life/order.h"
 #include "shim/life/relay.h"
 #include "shim/life/standin.h"
@@ -144,7 +145,10 @@ static void replace(int fd, uint64_t entry, int unix_socket, bool writes)
 		bool closes = exec_closes(number);
 		if (!descriptor_replacing(number, entry))
 			continue;
+		struct interest interest;
+		interest_leave(&interest, number, entry);
 		put(unix_socket, number, closes);
+		interest_join(&interest, number);
 		descriptor_replaced(number);
 		if (writes)
 			table_change(number, 0, TABLE_CARRIED);
@@ -395,5 +399,7 @@ bool carrier_drain(int fd, uint64_t entry)
 	pid_t pid = fork_hidden(entry, cargo.tcp, cargo.host, carry, &cargo);
 	if (place && pid > 0)
 		__atomic_store_n(place, pid, __ATOMIC_RELAXED);
+	if (pid > 0)
+		interest_end(fd);
 	return pid > 0;
 }

@@ -4,6 +4,7 @@
 
 #include "shim/life/door.h"
 #include "shim/life/exec.h"
+#include "shim/life/interest.h"
 #include "shim/life/limit.h"
 
 #include "shim/base/arena.h"
@@ -208,6 +209,7 @@ static void in_child(void)
 	gate_renew();
 	unlock();
 	exec_forked();
+	interest_forked();
 	each_session(claim);
 	for (int fd = 0; fd < table_end(); fd++)
 		look_again(fd);
