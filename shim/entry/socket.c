@@ -106,7 +106,8 @@ static int connect_tls(struct birth *birth, int fd, const struct sockaddr *addre
 	else if (error != EINPROGRESS && error != EINTR)
 		return result;
 	error = errno;
-	if (streams ? !carrier_wanted(fd, "a stdio stream") : !carrier_if_due(fd)) {
+	bool asks_later = result < 0 && fd > STDERR_FILENO; /* see carrier_if_connected() */
+	if (streams ? !carrier_wanted(fd, "a stdio stream") : !asks_later && !carrier_if_due(fd)) {
 		shutdown(fd, SHUT_RDWR);
 		return -1;
 	}
@@ -179,6 +180,17 @@ static int connect_other(int fd, const struct sockaddr *address, socklen_t lengt
 	return result;
 }
 
+static int connect_again(int fd, const struct sockaddr *address, socklen_t length)
+{
+	int result = real.connect(fd, address, length), saved = errno;
+	if (!carrier_if_connected(fd)) {
+		shutdown(fd, SHUT_RDWR);
+		return -1;
+	}
+	errno = saved;
+	return result;
+}
+
 DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	uint64_t entry = door_entry(fd);
@@ -192,7 +204,7 @@ DOOR int connect(int fd, const struct sockaddr *address, socklen_t length)
 		return dissolve(fd, entry, address, length);
 	/* EISCONN, the end of a connect under way, or EALREADY. */
 	if (entry && (kernel_connected(fd) || !kernel_poll(fd, POLLOUT)))
-		return real.connect(fd, address, length);
+		return connect_again(fd, address, length);
 	if (entry == TABLE_OWN || entry == TABLE_REFUSED || entry == TABLE_CLOSING)
 		return (int)door_report(session_absent(fd, entry), true);
 	if (entry)
@@ -313,6 +325,18 @@ static int pending_error(int fd, uint64_t entry, int error)
 	return error;
 }
 
+static int outcome_of_connect(int fd, uint64_t entry, int error)
+{
+	int saved = errno;
+	error = pending_error(fd, entry, error);
+	if (!error && !carrier_if_connected(fd)) {
+		error = errno;
+		shutdown(fd, SHUT_RDWR);
+	}
+	errno = saved;
+	return error;
+}
+
 /*
  * A session's bytes are not those that the kernel has.  Options that would have it hand them out,
  * change them, or count them past us are answered as by a kernel that does not have them, which
@@ -389,7 +413,7 @@ DOOR int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 	}
 	if (result == 0 && entry && level == SOL_SOCKET && name == SO_ERROR &&
 	    *length == sizeof(int))
-		*(int *)value = pending_error(fd, entry, *(int *)value);
+		*(int *)value = outcome_of_connect(fd, entry, *(int *)value);
 	if (result == 0 && entry && level == SOL_SOCKET && name == SO_RCVLOWAT &&
 	    *length == sizeof(int))
 		*(int *)value = lowat_of(fd, entry, *(int *)value);

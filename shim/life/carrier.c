@@ -224,6 +224,15 @@ bool carrier_if_due(int fd)
 	                                              : "engine = \"carrier\"");
 }
 
+bool carrier_if_connected(int fd)
+{
+	uint64_t entry = table_session(fd);
+	if (!entry || process_is_guest() || engine_of(entry) != POLICY_ENGINE_CARRIER ||
+	    !kernel_connected(fd))
+		return true;
+	return carrier_if_due(fd);
+}
+
 static bool carried(int fd, uint64_t entry, const char *what, bool writes)
 {
 	bool inline_only = engine_of(entry) == POLICY_ENGINE_INLINE;

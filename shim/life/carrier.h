@@ -61,6 +61,12 @@ uint64_t carrier_read_from(int fd);
  */
 bool carrier_if_due(int fd);
 
+/*
+ * The same for a connect(2) under way, when the program asks what has become of it: a unix socket
+ * cannot say that it is not connected yet, or was refused.
+ */
+bool carrier_if_connected(int fd);
+
 /* With process 1 all others of its pid namespace end: before it does, it closes what its carriers
  * stand behind, and waits for them; 10 seconds at the most.  flushes: streams are flushed before;
  * where there are threads, standard output and error alone. */
