@@ -2,6 +2,7 @@
 /* Hidden children that carry a session when the program cannot do it itself. */
 #include "shim/life/carrier.h"
 
+#include "shim/base/guard.h"
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
 #include "shim/base/process.h"
@@ -173,12 +174,16 @@ static void name_end(int carrier_end, int fd, uint64_t entry)
 	standin_name(carrier_end, &a);
 }
 
+/* A thread that is cancelled, or interrupted, in the middle of it would leave an end open. */
 static bool take_over(int fd, uint64_t entry, bool writes)
 {
 	int pair[2];
-	if (real.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return false;
 	order_await(fd, entry, false);
+	guard_enter();
+	if (real.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		guard_leave();
+		return false;
+	}
 	struct cargo cargo = {fd, pair[1], entry, writes, order_enroll(entry)};
 	name_end(pair[1], fd, entry);
 	relay_make_room(pair[0]);
@@ -195,6 +200,7 @@ static bool take_over(int fd, uint64_t entry, bool writes)
 	}
 	real.close(pair[0]);
 	real.close(pair[1]);
+	guard_leave();
 	errno = error ? error : errno;
 	return !error;
 }
