@@ -15,7 +15,7 @@ DOOR int epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 	if (op == EPOLL_CTL_ADD && table_size)
 		interest_note(ep);
 	if (!(entry & 1))
-		return real.epoll_ctl(ep, op, fd, event);
+		return interest_control(ep, op, fd, event);
 	int saved = errno;
 	struct session *s = NULL;
 	if (session_peek_state(entry) <= SESSION_HANDSHAKING)

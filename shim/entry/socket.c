@@ -106,8 +106,10 @@ static int connect_tls(struct birth *birth, int fd, const struct sockaddr *addre
 	else if (error != EINPROGRESS && error != EINTR)
 		return result;
 	error = errno;
-	bool asks_later = result < 0 && fd > STDERR_FILENO; /* see carrier_if_connected() */
-	if (streams ? !carrier_wanted(fd, "a stdio stream") : !asks_later && !carrier_if_due(fd)) {
+	bool later = result < 0 && fd > STDERR_FILENO && !streams;
+	if (later)
+		carrier_postpone(fd);
+	else if (streams ? !carrier_wanted(fd, "a stdio stream") : !carrier_if_due(fd)) {
 		shutdown(fd, SHUT_RDWR);
 		return -1;
 	}

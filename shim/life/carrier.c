@@ -2,7 +2,6 @@
 /* Hidden children that carry a session when the program cannot do it itself. */
 #include "shim/life/carrier.h"
 
-#include "shim/base/guard.h"
 #include "shim/base/kernel.h"
 #include "shim/base/log.h"
 #include "shim/base/process.h"
@@ -174,16 +173,12 @@ static void name_end(int carrier_end, int fd, uint64_t entry)
 	standin_name(carrier_end, &a);
 }
 
-/* A thread that is cancelled, or interrupted, in the middle of it would leave an end open. */
-static bool take_over(int fd, uint64_t entry, bool writes)
+/* A child that another thread forks in the middle of it would have both ends open. */
+static bool take_over_alone(int fd, uint64_t entry, bool writes)
 {
 	int pair[2];
-	order_await(fd, entry, false);
-	guard_enter();
-	if (real.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-		guard_leave();
+	if (real.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return false;
-	}
 	struct cargo cargo = {fd, pair[1], entry, writes, order_enroll(entry)};
 	name_end(pair[1], fd, entry);
 	relay_make_room(pair[0]);
@@ -192,6 +187,7 @@ static bool take_over(int fd, uint64_t entry, bool writes)
 		pid_t pid = fork_hidden(entry, cargo.tcp, cargo.host, carry, &cargo);
 		error = pid < 0 ? -pid : 0;
 	}
+	real.close(pair[1]);
 	if (!error) {
 		copy_settings(fd, pair[0]);
 		replace(fd, entry, pair[0], writes);
@@ -199,10 +195,19 @@ static bool take_over(int fd, uint64_t entry, bool writes)
 		order_dismiss(entry, cargo.place);
 	}
 	real.close(pair[0]);
-	real.close(pair[1]);
-	guard_leave();
 	errno = error ? error : errno;
 	return !error;
+}
+
+/* Another thread may have done it before. */
+static bool take_over(int fd, uint64_t entry, bool writes)
+{
+	order_await(fd, entry, false);
+	fork_exclude();
+	bool done = (!process_is_guest() && table_get(fd) != entry) ||
+	            take_over_alone(fd, entry, writes);
+	fork_admit();
+	return done;
 }
 
 /* In a vfork child the table, which is the parent's, does not know what the child has put there: a
@@ -230,13 +235,45 @@ bool carrier_if_due(int fd)
 	                                              : "engine = \"carrier\"");
 }
 
+static bool postponed; /* is there one? */
+
+void carrier_postpone(int fd)
+{
+	if (engine_of(table_session(fd)) == POLICY_ENGINE_CARRIER)
+		__atomic_store_n(&postponed, true, __ATOMIC_RELAXED);
+}
+
+static bool take_if_connected(int fd)
+{
+	uint64_t entry = table_get(fd);
+	if (!table_is_session(entry) || engine_of(entry) != POLICY_ENGINE_CARRIER ||
+	    session_has_others(entry))
+		return true;
+	if (kernel_connected(fd))
+		return carrier_if_due(fd);
+	carrier_postpone(fd);
+	return true;
+}
+
+static bool any_postponed(void)
+{
+	return __atomic_load_n(&postponed, __ATOMIC_RELAXED) && !process_is_guest();
+}
+
 bool carrier_if_connected(int fd)
 {
-	uint64_t entry = table_session(fd);
-	if (!entry || process_is_guest() || engine_of(entry) != POLICY_ENGINE_CARRIER ||
-	    !kernel_connected(fd))
-		return true;
-	return carrier_if_due(fd);
+	return !any_postponed() || take_if_connected(fd);
+}
+
+void carrier_take_postponed(void)
+{
+	if (!any_postponed())
+		return;
+	int saved = errno, end = table_end();
+	__atomic_store_n(&postponed, false, __ATOMIC_RELAXED);
+	for (int fd = 0; fd < end; fd++)
+		take_if_connected(fd);
+	errno = saved;
 }
 
 static bool carried(int fd, uint64_t entry, const char *what, bool writes)

@@ -62,10 +62,13 @@ uint64_t carrier_read_from(int fd);
 bool carrier_if_due(int fd);
 
 /*
- * The same for a connect(2) under way, when the program asks what has become of it: a unix socket
- * cannot say that it is not connected yet, or was refused.
+ * For a connect(2) under way: a unix socket cannot say that it is not connected yet, or was
+ * refused.  So under engine = "carrier" it has its carrier when it is connected and the program
+ * asks what has become of it; or else before another process gets copies of what there is.
  */
+void carrier_postpone(int fd);
 bool carrier_if_connected(int fd);
+void carrier_take_postponed(void);
 
 /* With process 1 all others of its pid namespace end: before it does, it closes what its carriers
  * stand behind, and waits for them; 10 seconds at the most.  flushes: streams are flushed before;

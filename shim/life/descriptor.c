@@ -254,7 +254,7 @@ bool descriptor_settled(int fd, uint64_t entry)
 	if (kernel_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != -ENOTSOCK)
 		return false;
 	if (!process_is_guest())
-		forget(fd, entry, 0);
+		release(fd, entry, 0, NO_DESCRIPTOR);
 	return table_get(fd) != entry;
 }
 

@@ -149,6 +149,7 @@ void exec_forked(void)
 /* Counted also where there is no session yet: the first may come while it lasts. */
 void exec_guard(void)
 {
+	carrier_take_postponed();
 	limit_settle();
 	if (!table_size)
 		return;

@@ -2,6 +2,7 @@
 /* What fork(2) means for sessions: both processes hold them. */
 #include "shim/life/fork.h"
 
+#include "shim/life/carrier.h"
 #include "shim/life/door.h"
 #include "shim/life/exec.h"
 #include "shim/life/interest.h"
@@ -52,6 +53,7 @@ static uint32_t over;       /* one more when a fork is */
 static __thread bool forks; /* this thread is in the middle of one */
 /* Our caller will know the child's pid, or that there is none; and that is awaited. */
 static __thread bool settles, unsettled;
+static __thread unsigned excluding; /* calls of fork_exclude() that are not over */
 
 static bool is_held(uint64_t entry)
 {
@@ -145,12 +147,16 @@ void fork_exclude(void)
 {
 	if (unsettled) /* a handler of the program, behind ours */
 		end();
+	if (excluding++)
+		return;
 	guard_enter();
 	pthread_mutex_lock(&forking);
 }
 
 void fork_admit(void)
 {
+	if (--excluding)
+		return;
 	pthread_mutex_unlock(&forking);
 	guard_leave();
 }
@@ -182,6 +188,7 @@ static void unlock(void)
 
 static void before(void)
 {
+	carrier_take_postponed();
 	begin();
 	forks = true;
 	table_remember();
@@ -487,6 +494,7 @@ static int between(void *argument)
 	forget_others(h->entry);
 	registry_forked();
 	pthread_mutex_unlock(&forking); /* the guard stays: signals are the program's */
+	excluding = 0;
 	h->work(h->link);
 	real.syscall(SYS_exit_group, 0);
 	return 0;

@@ -14,7 +14,8 @@ void fork_start(void);
  * like any other. */
 long fork_by_number(long number, const long *arguments);
 
-/* No fork of libc or of ours begins in between. */
+/* No fork of libc or of ours begins in between, but of this thread's; nor is it interrupted or
+ * cancelled (base/guard.h).  Nests. */
 void fork_exclude(void);
 void fork_admit(void);
 

@@ -5,6 +5,7 @@
 #include "shim/base/real.h"
 #include "shim/base/root.h"
 #include "shim/base/scratch.h"
+#include "shim/life/standin.h"
 #include "shim/session/registration.h"
 
 #include <errno.h>
@@ -28,6 +29,15 @@ void interest_note(int ep)
 	int *place = &lists[(unsigned)ep % LISTS];
 	if (ep >= 0 && __atomic_load_n(place, __ATOMIC_RELAXED) != ep + 1)
 		__atomic_store_n(place, ep + 1, __ATOMIC_RELAXED);
+}
+
+int interest_control(int ep, int op, int fd, struct epoll_event *event)
+{
+	int saved = errno, result = real.epoll_ctl(ep, op, fd, event);
+	if (__builtin_expect(result == 0 || errno != ENOENT, 1) || !standin_is(fd, NULL))
+		return result;
+	errno = saved;
+	return op == EPOLL_CTL_MOD ? real.epoll_ctl(ep, EPOLL_CTL_ADD, fd, event) : 0;
 }
 
 void interest_forked(void)
@@ -81,7 +91,7 @@ static int open_list(int ep)
 {
 	char text[64];
 	const char *path = text;
-	snprintf(text, sizeof text, "/proc/self/fdinfo/%d", ep);
+	snprintf(text, sizeof text, "/proc/thread-self/fdinfo/%d", ep);
 	int folder = root_of(&path);
 	return openat(folder, path, O_RDONLY | O_CLOEXEC);
 }
@@ -114,6 +124,13 @@ static bool find(int ep, int fd, ino_t inode, struct epoll_event *event)
 	return line;
 }
 
+/* Has told once, and is asked for anew.  To put it in again would arm it for errors. */
+static bool is_disarmed(const struct epoll_event *event)
+{
+	enum { KEPT = EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE | EPOLLWAKEUP };
+	return !(event->events & ~(uint32_t)KEPT);
+}
+
 void interest_leave(struct interest *interest, int fd, uint64_t entry)
 {
 	int saved = errno;
@@ -126,8 +143,9 @@ void interest_leave(struct interest *interest, int fd, uint64_t entry)
 		struct epoll_event event;
 		if (ep < 0 || !find(ep, fd, st.st_ino, &event))
 			continue;
+		bool disarmed = is_disarmed(&event);
 		registration_ended(ep, fd, entry, &event);
-		if (real.epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL) < 0)
+		if (real.epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL) < 0 || disarmed)
 			continue;
 		interest->in[interest->count].ep = ep;
 		interest->in[interest->count++].event = event;

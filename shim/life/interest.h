@@ -15,6 +15,10 @@
  * Of up to 1024 lists a process; any thread, with no lock held.  All keep errno.
  */
 
+/* epoll_ctl(2) on what is no session.  A carrier's socket that should be in the list and is not,
+ * for that had told of it once or could not be read, is put in when the program asks again. */
+int interest_control(int ep, int op, int fd, struct epoll_event *event);
+
 /* Something is about to be added to this list. */
 void interest_note(int ep);
 

@@ -205,14 +205,12 @@ int registration_control(int ep, int op, int fd, uint64_t entry, struct epoll_ev
 
 void registration_ended(int ep, int fd, uint64_t entry, struct epoll_event *event)
 {
-	enum { KEPT = EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE | EPOLLWAKEUP };
 	registration_lock();
 	for (unsigned i = registration_count; i-- > 0;) {
 		struct registration *r = &list[i];
 		if (r->ep != ep || r->fd != fd || r->entry != entry)
 			continue;
-		if (event->events & ~(uint32_t)KEPT) /* or it has told, once, and is not armed */
-			*event = r->event;
+		*event = r->event;
 		forget(r);
 	}
 	registration_unlock();

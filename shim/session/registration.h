@@ -41,7 +41,7 @@ static inline bool registration_any(void)
  */
 int registration_filter(int ep, struct epoll_event *events, int count, int found);
 
-/* fd is about to leave the set, which has `event`: that is, as the program asked for it. */
+/* fd is about to leave the set: *event, which that has, becomes as the program asked for it. */
 void registration_ended(int ep, int fd, uint64_t entry, struct epoll_event *event);
 
 /* Around fork. */

@@ -75,10 +75,35 @@ int main(void)
 	T(connect(fd, &a.any, address_size(&a)));
 	goes_on(ep, fd, l);
 
-	step("not asked");
+	step("not asked, and another program writes");
+	fd = fresh(ep, EPOLLOUT);
+	T(connect(fd, &a.any, address_size(&a)));
+	waits(ep, -1);
+	goes_on(ep, fd, l);
+
+	step("not asked, and a child has it");
 	fd = fresh(ep, EPOLLOUT);
 	T(connect(fd, &a.any, address_size(&a)));
 	int s = (int)MUST(accept4(l, NULL, NULL, SOCK_CLOEXEC));
+	waits(ep, -1);
+	pid_t child = (pid_t)MUST(fork());
+	if (!child) {
+		snprintf(text, sizeof(text), "echo 1 >&%d", fd);
+		execlp("sh", "sh", "-c", text, NULL);
+		_exit(1);
+	}
+	say_wait("child", child);
+	T(write(fd, "2", 1));
+	T(read_exact(s, text, 3));
+	say("%.3s", text);
+	close(fd);
+	T(read(s, text, 4));
+	close(s);
+
+	step("not asked, and nobody else has it");
+	fd = fresh(ep, EPOLLOUT);
+	T(connect(fd, &a.any, address_size(&a)));
+	s = (int)MUST(accept4(l, NULL, NULL, SOCK_CLOEXEC));
 	waits(ep, -1);
 	T(write(fd, "said", 4));
 	T(read_exact(s, text, 4));

@@ -84,8 +84,25 @@ int main(void)
 	T(epoll_ctl(ep, EPOLL_CTL_MOD, p.s, &event));
 	waits(ep, -1);
 	T(read_exact(p.s, text, 4));
+	T(epoll_ctl(ep, EPOLL_CTL_DEL, p.s, NULL));
 	close(ep);
 	pair_close(&p);
+
+	step("told, and the end comes before it is asked again");
+	p = pair_open(AF_INET);
+	ep = set_with(p.s, EPOLLOUT | EPOLLONESHOT, 1);
+	waits(ep, -1);
+	hand_out(p.s);
+	close(p.c);
+	T(shutdown(p.s, SHUT_WR));
+	MUST(poll(&(struct pollfd){.fd = p.s, .events = 0}, 1, -1));
+	waits(ep, 0);
+	event = (struct epoll_event){.events = EPOLLIN | EPOLLONESHOT, .data.u64 = 3};
+	T(epoll_ctl(ep, EPOLL_CTL_MOD, p.s, &event));
+	waits(ep, -1);
+	close(ep);
+	close(p.s);
+	close(p.l);
 
 	step("added before it was connected, among many; two numbers, two sets");
 	int many[300];
