@@ -65,8 +65,9 @@ step "pg_basebackup, and what the wire shows of it"
 ask "$port" -c "create table told (v text)" -c "insert into told values ('$marker')" \
 	-c checkpoint || fail "cannot write"
 eavesdrop "$port"
+# Not faster than tcpdump can write it down.
 "${as_user[@]}" "${as_server[@]}" timeout 60 pg_basebackup -h localhost -p "$port" -U tester \
-	-D "$tmp/second" -R -X stream -c fast --no-sync >"$tmp/backup.out" 2>&1 ||
+	-D "$tmp/second" -R -X stream -c fast --no-sync --max-rate 32M >"$tmp/backup.out" 2>&1 ||
 	fail "pg_basebackup failed"
 overheard
 if [ "$MODE" = bare ]; then
