@@ -369,8 +369,9 @@ uint64_t session_birth(int fd, struct rulebook *rulebook, const struct policy_ve
 	s->cookie = birth.cookie;
 	registry_state(s->registry, names[SESSION_FRESH]);
 	s->user = process_id;
-	s->holders[0] = process_elsewhere ? 0 : process_id;
-	s->holder_count = 1;
+	/* See session_is_orphan(). */
+	__atomic_store_n(&s->holders[0], process_elsewhere ? 0 : process_id, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->holder_count, 1, __ATOMIC_RELAXED);
 	session_keep_lowat(s, fd);
 	uint64_t entry = table_entry(slot, s->stamp);
 	session_leave(s);
