@@ -4,6 +4,7 @@
 
 #include "shim/base/kernel.h"
 #include "shim/life/inherit.h"
+#include "shim/life/standin.h"
 
 #include <sys/socket.h>
 
@@ -106,11 +107,12 @@ DOOR ssize_t __recv_chk(int fd, void *buffer, size_t size, size_t limit, int fla
 DOOR ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from,
                       socklen_t *length)
 {
-	if (!door_session(fd) || (flags & MSG_ERRQUEUE))
-		return door_beside(fd, flags)
-			? -1 : real.recvfrom(fd, buffer, size, flags, from, length);
-	ssize_t got = recv(fd, buffer, size, flags);
-	if (got >= 0 && from && length)
+	socklen_t room = from && (uintptr_t)length >= 4096 ? *length : 0;
+	bool session = door_session(fd) && !(flags & MSG_ERRQUEUE);
+	ssize_t got = session ? recv(fd, buffer, size, flags)
+	                      : door_beside(fd, flags)
+	                      ? -1 : real.recvfrom(fd, buffer, size, flags, from, length);
+	if (got >= 0 && from && length && (session || standin_named(from, room)))
 		*length = 0;
 	return got;
 }
@@ -118,7 +120,7 @@ DOOR ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct socka
 DOOR ssize_t __recvfrom_chk(int fd, void *buffer, size_t size, size_t limit, int flags,
                             struct sockaddr *from, socklen_t *length)
 {
-	if (size > limit || !door_session(fd))
+	if (size > limit)
 		return real.__recvfrom_chk(fd, buffer, size, limit, flags, from, length);
 	return recvfrom(fd, buffer, size, flags, from, length);
 }
@@ -138,16 +140,24 @@ static void note_arrivals(const struct msghdr *message)
 	}
 }
 
+static ssize_t message_of_others(int fd, struct msghdr *message, int flags)
+{
+	socklen_t room = (uintptr_t)message >= 4096 ? message->msg_namelen : 0;
+	ssize_t got = real.recvmsg(fd, message, flags);
+	if (got >= 0 && standin_named(message->msg_name, room))
+		message->msg_namelen = 0;
+	if (got >= 0 && message->msg_controllen)
+		note_arrivals(message);
+	return got;
+}
+
 DOOR ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
 	uint64_t entry = door_session(fd);
 	if (entry && (!message || (message->msg_iovlen && !message->msg_iov)))
 		return door_report(OUTCOME_ERRNO - EFAULT, true);
 	if (!entry || (flags & MSG_ERRQUEUE) || !door_takes(message->msg_iovlen)) {
-		ssize_t got = door_beside(fd, flags) ? -1 : real.recvmsg(fd, message, flags);
-		if (got >= 0 && message->msg_controllen)
-			note_arrivals(message);
-		return got;
+		return door_beside(fd, flags) ? -1 : message_of_others(fd, message, flags);
 	}
 	ssize_t got = receive(fd, entry, message->msg_iov, (int)message->msg_iovlen, flags);
 	if (got >= 0)

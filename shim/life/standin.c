@@ -46,6 +46,14 @@ void standin_name(int carrier_end, const struct standin *addresses)
 	          offsetof(struct sockaddr_un, sun_path) + sizeof name);
 }
 
+bool standin_named(const void *address, socklen_t room)
+{
+	const struct sockaddr_un *name = address;
+	return name && room >= offsetof(struct sockaddr_un, sun_path) + sizeof magic &&
+	       name->sun_family == AF_UNIX &&
+	       memcmp(name->sun_path, magic, sizeof magic) == 0;
+}
+
 static bool look(int fd, struct standin *addresses)
 {
 	struct sockaddr_un unix_name;

@@ -27,4 +27,7 @@ void standin_name(int carrier_end, const struct standin *addresses);
 /* Is fd such a socket?  addresses may be NULL.  Keeps errno. */
 bool standin_is(int fd, struct standin *addresses);
 
+/* Is what recvfrom(2) gave, cut to `room`, the name of a carrier's end?  TCP gives none. */
+bool standin_named(const void *address, socklen_t room);
+
 #endif

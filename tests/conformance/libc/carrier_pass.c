@@ -60,6 +60,20 @@ static int ask(int fd, int state)
 	return 0;
 }
 
+/* Whom the bytes are from TCP does not say again, and gives no address.  0: all right. */
+static int wait_and_ask(int fd)
+{
+	struct sockaddr_storage from;
+	char byte;
+	struct iovec v = {&byte, 1};
+	struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &v,
+	                   .msg_iovlen = 1};
+	socklen_t length = sizeof(from);
+	MUST(recvfrom(fd, &byte, 1, MSG_PEEK, (struct sockaddr *)&from, &length));
+	MUST(recvmsg(fd, &m, MSG_PEEK));
+	return length || m.msg_namelen ? 4 : 0;
+}
+
 /* Answers on each connection it is given with what came, until its end. */
 static void serve(int from)
 {
@@ -67,6 +81,7 @@ static void serve(int from)
 	char buffer[1000];
 	for (int i = 0; i < count; i++) {
 		int wrong = ask(fds[i], TCP_ESTABLISHED);
+		wrong = wrong ? wrong : wait_and_ask(fds[i]);
 		ssize_t got;
 		while ((got = read(fds[i], buffer, sizeof(buffer))) > 0)
 			write_all(fds[i], buffer, (size_t)got);
