@@ -356,8 +356,9 @@ eavesdrop()
 	for wire_other in "${@:2}"; do
 		filter="$filter or port $wire_other"
 	done
+	filter="inbound and ($filter)" # on lo each packet goes out, and comes in
 	: >"$tmp/capture.err"
-	setsid tcpdump -i lo -s 70000 -B 65536 --immediate-mode -U -w "$wire" "$filter" \
+	setsid tcpdump -i lo -s 70000 -B 131072 --immediate-mode -U -w "$wire" "$filter" \
 		>/dev/null 2>"$tmp/capture.err" &
 	wire_pid=$!
 	pids+=("$wire_pid")
