@@ -109,9 +109,11 @@ DOOR ssize_t recvfrom(int fd, void *buffer, size_t size, int flags, struct socka
 {
 	socklen_t room = from && (uintptr_t)length >= 4096 ? *length : 0;
 	bool session = door_session(fd) && !(flags & MSG_ERRQUEUE);
-	ssize_t got = session ? recv(fd, buffer, size, flags)
-	                      : door_beside(fd, flags)
-	                      ? -1 : real.recvfrom(fd, buffer, size, flags, from, length);
+	ssize_t got = -1;
+	if (session)
+		got = recv(fd, buffer, size, flags);
+	else if (!door_beside(fd, flags))
+		got = real.recvfrom(fd, buffer, size, flags, from, length);
 	if (got >= 0 && from && length && (session || standin_named(from, room)))
 		*length = 0;
 	return got;

@@ -76,6 +76,16 @@ static bool goes_on(int fd, int error)
 	       (error == EISCONN && !kernel_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 0));
 }
 
+/* What has no carrier though it should have is of no use; errno says why. */
+static bool shut_unless(bool carried, int fd)
+{
+	int error = errno;
+	if (!carried)
+		shutdown(fd, SHUT_RDWR);
+	errno = error;
+	return carried;
+}
+
 /*
  * Under a rule that asks for TLS the session is there before TCP is: another thread may be woken by
  * the connection and write before this call is over.  TCP_FASTOPEN_CONNECT would make connect
@@ -106,13 +116,11 @@ static int connect_tls(struct birth *birth, int fd, const struct sockaddr *addre
 	else if (error != EINPROGRESS && error != EINTR)
 		return result;
 	error = errno;
-	bool later = result < 0 && fd > STDERR_FILENO && !streams;
-	if (later)
+	if (result < 0 && fd > STDERR_FILENO && !streams)
 		carrier_postpone(fd);
-	else if (streams ? !carrier_wanted(fd, "a stdio stream") : !carrier_if_due(fd)) {
-		shutdown(fd, SHUT_RDWR);
+	else if (!shut_unless(streams ? carrier_wanted(fd, "a stdio stream")
+	                              : carrier_if_due(fd), fd))
 		return -1;
-	}
 	errno = error;
 	return result;
 }
@@ -185,10 +193,8 @@ static int connect_other(int fd, const struct sockaddr *address, socklen_t lengt
 static int connect_again(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int result = real.connect(fd, address, length), saved = errno;
-	if (!carrier_if_connected(fd)) {
-		shutdown(fd, SHUT_RDWR);
+	if (!shut_unless(carrier_if_connected(fd), fd))
 		return -1;
-	}
 	errno = saved;
 	return result;
 }
@@ -331,10 +337,8 @@ static int outcome_of_connect(int fd, uint64_t entry, int error)
 {
 	int saved = errno;
 	error = pending_error(fd, entry, error);
-	if (!error && !carrier_if_connected(fd)) {
+	if (!error && !shut_unless(carrier_if_connected(fd), fd))
 		error = errno;
-		shutdown(fd, SHUT_RDWR);
-	}
 	errno = saved;
 	return error;
 }

@@ -152,50 +152,42 @@ static bool owes(int fd, uint64_t entry)
 	return last;
 }
 
-/* The number on which a carrier's socket is being put, and one more; 0: none. */
-static int replacing;
+/* The number on which a carrier's socket is being put, and one more; 0: none.  One at a time, and
+ * neither interrupted nor cancelled (fork_exclude()). */
+static uint32_t replacing;
 
 static bool is_replaced(int fd)
 {
-	int number = __atomic_load_n(&replacing, __ATOMIC_ACQUIRE);
-	return number && (fd < 0 || number == fd + 1);
+	return __atomic_load_n(&replacing, __ATOMIC_ACQUIRE) == (uint32_t)fd + 1;
 }
 
-/*
- * Or what is closed would be the old socket, and the number be there again afterwards.  False: it
- * goes on for too long, so that a signal handler may have interrupted the thread that does it.
- */
-static bool await_replacing(int fd)
+/* Or what is closed would be the old socket, and the number be there again afterwards. */
+static void await_replacing(int fd)
 {
-	int64_t limit = 0;
-	while (is_replaced(fd)) {
-		int64_t now = kernel_now();
-		limit = limit ? limit : now + INT64_C(1000000000);
-		if (now >= limit)
-			return false;
-		sched_yield();
-	}
-	return true;
+	while (is_replaced(fd))
+		kernel_wait(&replacing, (uint32_t)fd + 1, INT64_C(1000000000));
+}
+
+static void set_replacing(uint32_t number)
+{
+	__atomic_store_n(&replacing, number, __ATOMIC_RELEASE);
+	if (!number)
+		kernel_wake(&replacing);
 }
 
 bool descriptor_replacing(int fd, uint64_t entry)
 {
-	int none;
-	do {
-		await_replacing(-1);
-		none = __atomic_load_n(&replacing, __ATOMIC_RELAXED);
-	} while (!__atomic_compare_exchange_n(&replacing, &none, fd + 1, false, __ATOMIC_ACQ_REL,
-	                                      __ATOMIC_RELAXED));
+	set_replacing((uint32_t)fd + 1);
 	bool taken = release(fd, entry, TABLE_CLOSING, fd);
 	if (!taken)
-		__atomic_store_n(&replacing, 0, __ATOMIC_RELEASE);
+		set_replacing(0);
 	return taken;
 }
 
 void descriptor_replaced(int fd)
 {
 	descriptor_ended(fd);
-	__atomic_store_n(&replacing, 0, __ATOMIC_RELEASE);
+	set_replacing(0);
 }
 
 void descriptor_forked(void)
@@ -205,14 +197,14 @@ void descriptor_forked(void)
 
 bool descriptor_ending(int fd)
 {
-	for (bool patient = true;;) {
-		patient = patient && await_replacing(fd);
+	for (;;) {
+		await_replacing(fd);
 		uint64_t entry = own_entry(fd);
 		if (!entry)
 			return true;
 		if (entry == TABLE_OWN)
 			return false;
-		if (entry == TABLE_CLOSING && patient && is_replaced(fd))
+		if (entry == TABLE_CLOSING && is_replaced(fd))
 			continue; /* just begun */
 		if (table_is_session(entry) && owes(fd, entry) && !carrier_drain(fd, entry))
 			block_until_sent(fd, entry, 0);

@@ -37,8 +37,8 @@ bool descriptor_ending(int fd);
 /* And has been closed. */
 void descriptor_ended(int fd);
 
-/* A carrier's socket is about to be put on fd, and has been: nobody closes it meanwhile.  False: fd
- * does not name the session any more. */
+/* A carrier's socket is about to be put on fd, and has been: nobody closes it meanwhile.  Between
+ * fork_exclude() and fork_admit() only.  False: fd does not name the session any more. */
 bool descriptor_replacing(int fd, uint64_t entry);
 void descriptor_replaced(int fd);
 /* In a fork's child: who was about to is not here. */
